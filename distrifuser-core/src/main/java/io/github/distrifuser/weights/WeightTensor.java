@@ -35,4 +35,33 @@ public record WeightTensor(String name, String source, DType dtype, Shape shape,
   public float[] toFloats() {
     return HalfFloats.widen(dtype, data());
   }
+
+  /**
+   * One element as a float, for messages.
+   *
+   * @throws IllegalArgumentException for types other than F32, F16 and BF16
+   */
+  public float at(long index) {
+    int at = Math.toIntExact(index * dtype.bytes());
+    return switch (dtype) {
+      case F32 -> data().getFloat(at);
+      case F16 -> HalfFloats.f16ToFloat(data().getShort(at));
+      case BF16 -> HalfFloats.bf16ToFloat(data().getShort(at));
+      default -> throw new IllegalArgumentException("not a floating-point type: " + dtype);
+    };
+  }
+
+  /**
+   * Index of the first NaN or infinity, or -1. Reads all data once, about as fast as memory gives
+   * it. Integer types have none.
+   */
+  public long firstNonFinite() {
+    return switch (dtype) {
+      case F16 -> NonFinite.first(data(), 2, 0x7c007c007c007c00L, 0x0400040004000400L);
+      case BF16 -> NonFinite.first(data(), 2, 0x7f807f807f807f80L, 0x0080008000800080L);
+      case F32 -> NonFinite.first(data(), 4, 0x7f8000007f800000L, 0x0080000000800000L);
+      case F64 -> NonFinite.first(data(), 8, 0x7ff0000000000000L, 0x0010000000000000L);
+      default -> -1;
+    };
+  }
 }
