@@ -107,6 +107,16 @@ public final class ModelFolder {
   }
 
   /**
+   * Reads a JSON file of settings.
+   *
+   * @param relative as in {@code unet/config.json}
+   * @throws WeightsException if it is missing or malformed
+   */
+  public ModelConfig readConfig(String relative) {
+    return ModelConfig.parse(relative, readBytes(relative));
+  }
+
+  /**
    * Opens one safetensors file: mapped where it is on disk, else read into direct memory.
    *
    * @throws WeightsException if it is missing or malformed

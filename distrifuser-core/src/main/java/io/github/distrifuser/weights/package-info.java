@@ -1,6 +1,6 @@
 /**
- * Weights as they are found on disk: safetensors files, shard indexes, state dicts. Nothing here
- * computes.
+ * Weights and settings as they are found on disk: model folders, safetensors files, shard indexes,
+ * state dicts, JSON configurations. Nothing here computes.
  */
 @NullMarked
 package io.github.distrifuser.weights;
