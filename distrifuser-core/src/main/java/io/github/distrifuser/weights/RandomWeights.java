@@ -12,8 +12,8 @@ import java.util.Random;
  * standard deviation {@code 1 / sqrt(fan_in)}, where fan_in is the product of all dimensions but
  * the first. Activations then keep their order of magnitude through the layers.
  *
- * <p>Fast rather than fine: values are drawn from a table of 4096 normal numbers, which makes about
- * half a billion weights a second on one core. Buffers are direct.
+ * <p>Fast rather than fine: values are drawn from a table of 4096 normal numbers, which makes some
+ * hundred million weights a second on one core. Buffers are direct.
  */
 public final class RandomWeights implements WeightGenerator {
   private static final int TABLE = 1 << 12;

@@ -35,30 +35,24 @@ record SafetensorsHeader(Map<String, TensorInfo> tensors, Map<String, String> me
   /** Longest header that is read, in bytes; the format's own limit. */
   static final long MAX_LENGTH = 100_000_000;
 
+  /** The first eight bytes of a Git LFS pointer, {@code "version "}, as a little-endian number. */
+  private static final long LFS_POINTER = 0x206e6f6973726576L;
+
   /** Bits of one element, for every type that the format knows. */
   private static final Map<String, Integer> BITS = new TreeMap<>();
 
   static {
-    for (String t : new String[] {"F4"}) {
-      BITS.put(t, 4);
-    }
-    for (String t : new String[] {"F6_E2M3", "F6_E3M2"}) {
-      BITS.put(t, 6);
-    }
-    for (String t :
-        new String[] {
-          "BOOL", "U8", "I8", "F8_E5M2", "F8_E4M3", "F8_E8M0", "F8_E4M3FNUZ", "F8_E5M2FNUZ"
-        }) {
-      BITS.put(t, 8);
-    }
-    for (String t : new String[] {"I16", "U16", "F16", "BF16"}) {
-      BITS.put(t, 16);
-    }
-    for (String t : new String[] {"I32", "U32", "F32"}) {
-      BITS.put(t, 32);
-    }
-    for (String t : new String[] {"I64", "U64", "F64", "C64"}) {
-      BITS.put(t, 64);
+    bits(4, "F4");
+    bits(6, "F6_E2M3", "F6_E3M2");
+    bits(8, "BOOL", "U8", "I8", "F8_E5M2", "F8_E4M3", "F8_E8M0", "F8_E4M3FNUZ", "F8_E5M2FNUZ");
+    bits(16, "I16", "U16", "F16", "BF16");
+    bits(32, "I32", "U32", "F32");
+    bits(64, "I64", "U64", "F64", "C64");
+  }
+
+  private static void bits(int n, String... types) {
+    for (String t : types) {
+      BITS.put(t, n);
     }
   }
 
@@ -71,6 +65,10 @@ record SafetensorsHeader(Map<String, TensorInfo> tensors, Map<String, String> me
    * @return the header's length in bytes
    */
   static int length(String source, long declared, long fileSize) {
+    if (declared == LFS_POINTER) {
+      throw new WeightsException(
+          source, "is a Git LFS pointer, not the weights: 'git lfs pull' fetches them");
+    }
     if (declared < 0 || declared > MAX_LENGTH) {
       throw new WeightsException(
           source,

@@ -17,6 +17,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
@@ -84,7 +85,7 @@ class SafetensorsFileTest {
   }
 
   private static float[] head(float[] v) {
-    return java.util.Arrays.copyOf(v, 5);
+    return Arrays.copyOf(v, 5);
   }
 
   @Test
@@ -200,16 +201,17 @@ class SafetensorsFileTest {
         "{'__metadata__':[]}|__metadata__: expected an object, found a list"
       })
   void malformedHeaders(String header, String expected) {
-    // '#' would start a comment and quotes delimit CSV, hence the detour
     String message = error(file(header.replace('\'', '"'), 4));
-    assertTrue(
-        message.contains(expected.replace('\'', '"')) || message.contains(expected), message);
+    assertTrue(message.contains(expected), message);
   }
 
   @Test
   void malformedLengths() {
     assertTrue(error(new byte[0]).contains("0 bytes, expected at least 8"));
     assertTrue(error(new byte[7]).contains("7 bytes, expected at least 8"));
+    byte[] pointer =
+        "version https://git-lfs.github.com/spec/v1\n".getBytes(StandardCharsets.UTF_8);
+    assertTrue(error(pointer).contains("is a Git LFS pointer"));
     assertTrue(error(new byte[8]).contains("does not begin with"));
     byte[] huge = file("{}", 0);
     huge[7] = (byte) 0x80;
@@ -246,10 +248,10 @@ class SafetensorsFileTest {
     byte[] good = new SafetensorsWriter().add("w", DType.F32, Shape.of(5), new float[5]).toBytes();
     Path p = dir.resolve("cut.safetensors");
     for (int n = 0; n < good.length; n++) {
-      Files.write(p, java.util.Arrays.copyOf(good, n));
+      Files.write(p, Arrays.copyOf(good, n));
       assertThrows(WeightsException.class, () -> SafetensorsFile.open(p));
     }
-    Files.write(p, java.util.Arrays.copyOf(good, good.length + 1));
+    Files.write(p, Arrays.copyOf(good, good.length + 1));
     String message =
         assertThrows(WeightsException.class, () -> SafetensorsFile.open(p)).getMessage();
     assertTrue(message.contains("1 bytes after the last tensor"), message);

@@ -13,6 +13,7 @@ import io.github.distrifuser.tensor.Shape;
 import java.io.ByteArrayOutputStream;
 import java.io.PrintStream;
 import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.util.Map;
 import java.util.Set;
@@ -168,7 +169,7 @@ class StateDictTest {
         }
       }
     }
-    ByteBuffer doubles = ByteBuffer.allocate(24).order(java.nio.ByteOrder.LITTLE_ENDIAN);
+    ByteBuffer doubles = ByteBuffer.allocate(24).order(ByteOrder.LITTLE_ENDIAN);
     doubles.putDouble(0, Double.MAX_VALUE).putDouble(16, Double.NaN);
     assertEquals(2, new WeightTensor("w", "x", DType.F64, Shape.of(3), doubles).firstNonFinite());
     ByteBuffer ones = ByteBuffer.wrap(new byte[] {-1, -1, -1, -1});
@@ -183,7 +184,7 @@ class StateDictTest {
   @Test
   void everyHalfIsJudgedAsItsFloatIs() {
     for (DType dtype : new DType[] {DType.F16, DType.BF16}) {
-      ByteBuffer one = ByteBuffer.allocate(2).order(java.nio.ByteOrder.LITTLE_ENDIAN);
+      ByteBuffer one = ByteBuffer.allocate(2).order(ByteOrder.LITTLE_ENDIAN);
       for (int bits = 0; bits < 1 << 16; bits++) {
         one.putShort(0, (short) bits);
         WeightTensor t = new WeightTensor("w", "x", dtype, Shape.of(1), one);
