@@ -18,6 +18,7 @@ public final class Tensor implements AutoCloseable {
   private final long[] strides; // in elements
   private final long offset; // in elements
   private final @Nullable Tensor base;
+  private final boolean owner;
 
   private Tensor(
       Storage storage,
@@ -25,18 +26,20 @@ public final class Tensor implements AutoCloseable {
       Shape shape,
       long[] strides,
       long offset,
-      @Nullable Tensor base) {
+      @Nullable Tensor base,
+      boolean owner) {
     this.storage = storage;
     this.dtype = dtype;
     this.shape = shape;
     this.strides = strides;
     this.offset = offset;
     this.base = base;
+    this.owner = owner;
   }
 
   /** A dense tensor over all of a storage, which it owns. For backends. */
   public static Tensor owning(Storage storage, DType dtype, Shape shape) {
-    return new Tensor(storage, dtype, shape, shape.denseStrides(), 0, null);
+    return new Tensor(storage, dtype, shape, shape.denseStrides(), 0, null, true);
   }
 
   public DType dtype() {
@@ -106,7 +109,16 @@ public final class Tensor implements AutoCloseable {
           "slice [" + from + ", " + to + ") of dimension " + d + " of " + shape);
     }
     return new Tensor(
-        storage, dtype, shape.with(d, to - from), strides, offset + from * strides[d], root());
+        storage, dtype, shape.with(d, to - from), strides, offset + from * strides[d], root(), false);
+  }
+
+  /**
+   * As {@link #slice}, but closing the slice frees the whole tensor: for a piece that is handed on
+   * in place of the tensor that it is cut from.
+   */
+  public Tensor owningSlice(int dim, long from, long to) {
+    Tensor v = slice(dim, from, to);
+    return new Tensor(storage, dtype, v.shape, v.strides, v.offset, root(), true);
   }
 
   /**
@@ -123,7 +135,7 @@ public final class Tensor implements AutoCloseable {
       throw new IllegalArgumentException("cannot view " + shape + " as " + s);
     }
     long[] st = isDense() ? s.denseStrides() : regroup(s);
-    return new Tensor(storage, dtype, s, st, offset, root());
+    return new Tensor(storage, dtype, s, st, offset, root(), false);
   }
 
   private long[] regroup(Shape target) {
@@ -162,10 +174,10 @@ public final class Tensor implements AutoCloseable {
     return base == null ? this : base;
   }
 
-  /** Frees the storage if this tensor owns it; a view's close does nothing. */
+  /** Frees the storage if this tensor owns it; a plain view's close does nothing. */
   @Override
   public void close() {
-    if (base == null) {
+    if (owner) {
       storage.close();
     }
   }
