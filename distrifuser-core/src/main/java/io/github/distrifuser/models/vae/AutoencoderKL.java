@@ -1,0 +1,116 @@
+package io.github.distrifuser.models.vae;
+
+import io.github.distrifuser.backend.Backend;
+import io.github.distrifuser.nn.Conv2d;
+import io.github.distrifuser.nn.Layers;
+import io.github.distrifuser.nn.WeightStore;
+import io.github.distrifuser.tensor.NdArray;
+import io.github.distrifuser.tensor.Tensor;
+import org.jspecify.annotations.Nullable;
+
+/** diffusers' AutoencoderKL. Encoder and decoder are built when they are first used. */
+public final class AutoencoderKL implements AutoCloseable {
+  private final AutoencoderKLConfig config;
+  private final Layers layers;
+  private @Nullable Decoder decoder;
+  private @Nullable Conv2d postQuantConv;
+  private @Nullable Encoder encoder;
+  private @Nullable Conv2d quantConv;
+
+  public AutoencoderKL(AutoencoderKLConfig config, Layers layers) {
+    this.config = config;
+    this.layers = layers;
+  }
+
+  public AutoencoderKLConfig config() {
+    return config;
+  }
+
+  /** The backend that it runs on. */
+  public Backend backend() {
+    return layers.backend();
+  }
+
+  /** Prepares the decoder's weights now; otherwise the first {@link #decode} does. */
+  public synchronized void prepareDecoder() {
+    if (decoder == null) {
+      int c = config.latentChannels();
+      postQuantConv = config.usePostQuantConv() ? layers.conv2d("post_quant_conv", c, c, 1) : null;
+      decoder = new Decoder(layers, config);
+    }
+  }
+
+  /**
+   * Latents to pictures; no scaling factor is applied.
+   *
+   * @param latents {@code [n, latent_channels, h, w]}
+   * @return {@code [n, 3, 8h, 8w]}, about -1 to 1
+   */
+  public NdArray decode(NdArray latents) {
+    prepareDecoder();
+    Backend b = layers.backend();
+    try (Tensor z = upload(latents, config.latentChannels())) {
+      if (postQuantConv == null) {
+        return download(b, decoderOf().forward(z));
+      }
+      try (Tensor p = postQuantConv.forward(z)) {
+        return download(b, decoderOf().forward(p));
+      }
+    }
+  }
+
+  private Decoder decoderOf() {
+    Decoder d = decoder;
+    if (d == null) {
+      throw new IllegalStateException("the decoder is closed");
+    }
+    return d;
+  }
+
+  /**
+   * Pictures to the moments of their latents.
+   *
+   * @param image {@code [n, 3, h, w]}, -1 to 1
+   * @return {@code [n, 2 * latent_channels, h/8, w/8]}: means, then log variances
+   */
+  public synchronized NdArray encode(NdArray image) {
+    Backend b = layers.backend();
+    Encoder e = encoder;
+    if (e == null) {
+      int c = 2 * config.latentChannels();
+      quantConv = config.useQuantConv() ? layers.conv2d("quant_conv", c, c, 1) : null;
+      e = new Encoder(layers, config);
+      encoder = e;
+    }
+    try (Tensor x = upload(image, config.inChannels());
+        Tensor h = e.forward(x)) {
+      return download(b, quantConv == null ? h : quantConv.forward(h));
+    }
+  }
+
+  private Tensor upload(NdArray a, int channels) {
+    if (a.shape().rank() != 4 || a.size(1) != channels) {
+      throw new IllegalArgumentException(
+          "the VAE expects [n, " + channels + ", h, w], found " + a.shape());
+    }
+    NdArray last = a.toChannelsLast();
+    Tensor t = layers.backend().allocate(last.shape().toArray());
+    layers.backend().write(last.data(), 0, t);
+    return t;
+  }
+
+  private static NdArray download(Backend b, Tensor t) {
+    try (t) {
+      return new NdArray(b.toFloats(t), t.shape()).toChannelsFirst();
+    }
+  }
+
+  /** Frees the weights. Idempotent. */
+  @Override
+  public synchronized void close() {
+    decoder = null;
+    encoder = null;
+    WeightStore w = layers.weights();
+    w.close();
+  }
+}
