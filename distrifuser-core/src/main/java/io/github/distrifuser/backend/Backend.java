@@ -164,6 +164,21 @@ public interface Backend extends AutoCloseable {
       Activation activation,
       Tensor out);
 
+  /**
+   * The moments of an image from those of its patches; where a combined variance comes out
+   * negative, the own patch's serves.
+   *
+   * @param all F32 {@code [patches, b, groups, 2]}: mean and variance of each patch
+   * @param own F32 {@code [b, groups, 2]}: this patch's, of this step
+   * @param weights each patch's share of the pixels, adding up to 1
+   * @param index this patch
+   * @param out F32 {@code [b, groups, 2]}
+   */
+  default void combineMoments(
+      MomentRule rule, Tensor all, Tensor own, double[] weights, int index, Tensor out) {
+    write(HostMoments.combine(rule, toFloats(all), toFloats(own), weights, index), 0, out);
+  }
+
   /** Normalises the last dimension, biased variance. {@code x} and {@code out} {@code [.., c]}. */
   void layerNorm(Tensor x, PreparedWeight affine, float eps, Tensor out);
 

@@ -1,4 +1,7 @@
-/** What pipelines call: models as whole things, and the {@code Denoiser} that hides how many ranks work. */
+/**
+ * What pipelines call: models as whole things, and the denoiser that hides how many ranks work on
+ * it.
+ */
 @NullMarked
 package io.github.distrifuser.models;
 

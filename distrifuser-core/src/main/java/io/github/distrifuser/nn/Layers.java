@@ -25,6 +25,15 @@ public class Layers {
     return weights;
   }
 
+  /**
+   * The maker of layers that work on feature maps of another size.
+   *
+   * @param level how often the map has been halved: 0 for the model's input
+   */
+  public Layers atLevel(int level) {
+    return this;
+  }
+
   /** A convolution with bias. */
   public Conv2d conv2d(String name, int in, int out, int kernel, Conv2dGeometry geometry) {
     return new Conv2d(backend, weights.conv2d(backend, name, in, out, kernel), geometry);

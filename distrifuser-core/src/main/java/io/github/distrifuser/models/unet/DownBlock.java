@@ -18,7 +18,8 @@ final class DownBlock {
   private final List<Transformer2DModel> attentions = new ArrayList<>();
   private final @Nullable Conv2d downsampler;
 
-  DownBlock(Layers layers, UNetConfig c, int index) {
+  DownBlock(Layers all, UNetConfig c, int index) {
+    Layers layers = all.atLevel(index);
     String name = "down_blocks." + index;
     int in = c.blockOutChannels().get(Math.max(0, index - 1));
     int out = c.blockOutChannels().get(index);

@@ -12,8 +12,9 @@ final class MidBlock {
   private final Transformer2DModel attention;
   private final ResnetLayer second;
 
-  MidBlock(Layers layers, UNetConfig c) {
+  MidBlock(Layers all, UNetConfig c) {
     int last = c.blockOutChannels().size() - 1;
+    Layers layers = all.atLevel(last);
     int channels = c.blockOutChannels().get(last);
     this.first = resnet(layers, c, 0, channels);
     this.attention =

@@ -19,11 +19,12 @@ final class UpBlock {
   private final List<Transformer2DModel> attentions = new ArrayList<>();
   private final @Nullable Upsample2D upsampler;
 
-  UpBlock(Layers layers, UNetConfig c, int index) {
-    this.backend = layers.backend();
+  UpBlock(Layers all, UNetConfig c, int index) {
+    this.backend = all.backend();
     String name = "up_blocks." + index;
     int n = c.blockOutChannels().size();
     int level = n - 1 - index; // the down block that it mirrors
+    Layers layers = all.atLevel(level);
     int out = c.blockOutChannels().get(level);
     int before = c.blockOutChannels().get(Math.min(n - 1, level + 1));
     int below = c.blockOutChannels().get(Math.max(0, level - 1));
@@ -54,7 +55,7 @@ final class UpBlock {
       }
     }
     this.upsampler =
-        index == n - 1 ? null : new Upsample2D(layers, name + ".upsamplers.0", out);
+        index == n - 1 ? null : new Upsample2D(all.atLevel(level - 1), name + ".upsamplers.0", out);
   }
 
   /** Consumes {@code x} and one skip connection a resnet; the size follows the skips. */

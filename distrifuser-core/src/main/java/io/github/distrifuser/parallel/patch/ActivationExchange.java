@@ -1,0 +1,110 @@
+package io.github.distrifuser.parallel.patch;
+
+import io.github.distrifuser.comm.Communicator;
+import io.github.distrifuser.comm.Transfer;
+import io.github.distrifuser.comm.Work;
+import io.github.distrifuser.parallel.ExchangeKind;
+import io.github.distrifuser.parallel.ExchangePlan;
+import java.util.ArrayList;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Carries the layers' activations between the ranks of one image. A layer owns a {@link Slot}: the
+ * messages it sends and receives, the same in every step. It posts the slot once it has read what
+ * the step before brought, and waits for it when it runs again. Small messages of several layers
+ * travel together.
+ */
+public final class ActivationExchange {
+  private final Communicator group;
+  private final int batchOf;
+  private final ExchangePlan plan = new ExchangePlan();
+  private final List<Slot> pending = new ArrayList<>();
+
+  /**
+   * An exchange within a group.
+   *
+   * @param batchOf how many slots of small messages are sent together
+   */
+  public ActivationExchange(Communicator group, int batchOf) {
+    this.group = group;
+    this.batchOf = batchOf;
+  }
+
+  public Communicator group() {
+    return group;
+  }
+
+  /** What has been planned so far. */
+  public ExchangePlan plan() {
+    return plan;
+  }
+
+  /** A layer's messages, fixed for a shape. */
+  public final class Slot {
+    private final ExchangePlan.Entry entry;
+    private final List<Transfer> transfers;
+    private @Nullable Batch batch;
+
+    private Slot(ExchangePlan.Entry entry, List<Transfer> transfers) {
+      this.entry = entry;
+      this.transfers = transfers;
+    }
+
+    /** Sends and receives now, and returns when it is done. */
+    public void exchangeNow() {
+      flush();
+      if (!transfers.isEmpty()) {
+        group.exchange(transfers).await();
+      }
+    }
+
+    /** Sends and receives in the background; buffers must rest until {@link #await}. */
+    public void post() {
+      if (transfers.isEmpty()) {
+        return;
+      }
+      pending.add(this);
+      if (entry.kind() == ExchangeKind.KEY_VALUE || pending.size() >= batchOf) {
+        flush();
+      }
+    }
+
+    /** Returns when what was posted last has arrived; at once where nothing was. */
+    public void await() {
+      if (pending.contains(this)) {
+        flush();
+      }
+      if (batch != null) {
+        batch.work.await();
+        batch = null;
+      }
+    }
+  }
+
+  /** Messages that travel together. */
+  private record Batch(Work work) {}
+
+  /** Plans a layer's messages. Layers do so in the same order on all ranks. */
+  public Slot slot(String layer, ExchangeKind kind, Messages messages) {
+    ExchangePlan.Entry entry =
+        plan.add(layer, kind, messages.sentBytes(), messages.receivers());
+    return new Slot(entry, messages.transfers(entry.slot()));
+  }
+
+  /** Posts what is waiting for company. Called at the end of every step. */
+  public void flush() {
+    if (pending.isEmpty()) {
+      return;
+    }
+    List<Transfer> all = new ArrayList<>();
+    for (Slot s : pending) {
+      all.addAll(s.transfers);
+    }
+    Batch b = new Batch(group.exchange(all));
+    for (Slot s : pending) {
+      s.batch = b;
+    }
+    pending.clear();
+  }
+}
