@@ -51,6 +51,11 @@ public final class UNetCall implements AutoCloseable {
   @Override
   public void close() {
     unet.releaseCaches();
+    closeInputs();
+  }
+
+  /** Frees the inputs alone, when others take their place within a generation. */
+  public void closeInputs() {
     context.states().close();
     if (textEmbeds != null) {
       textEmbeds.close();

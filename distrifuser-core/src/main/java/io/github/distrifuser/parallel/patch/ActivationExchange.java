@@ -20,6 +20,7 @@ public final class ActivationExchange {
   private final int batchOf;
   private final ExchangePlan plan = new ExchangePlan();
   private final List<Slot> pending = new ArrayList<>();
+  private final List<Work> outstanding = new ArrayList<>();
 
   /**
    * An exchange within a group.
@@ -44,7 +45,7 @@ public final class ActivationExchange {
   public final class Slot {
     private final ExchangePlan.Entry entry;
     private final List<Transfer> transfers;
-    private @Nullable Batch batch;
+    private @Nullable Work posted;
 
     private Slot(ExchangePlan.Entry entry, List<Transfer> transfers) {
       this.entry = entry;
@@ -75,15 +76,12 @@ public final class ActivationExchange {
       if (pending.contains(this)) {
         flush();
       }
-      if (batch != null) {
-        batch.work.await();
-        batch = null;
+      if (posted != null) {
+        posted.await();
+        posted = null;
       }
     }
   }
-
-  /** Messages that travel together. */
-  private record Batch(Work work) {}
 
   /** Plans a layer's messages. Layers do so in the same order on all ranks. */
   public Slot slot(String layer, ExchangeKind kind, Messages messages) {
@@ -101,10 +99,19 @@ public final class ActivationExchange {
     for (Slot s : pending) {
       all.addAll(s.transfers);
     }
-    Batch b = new Batch(group.exchange(all));
+    Work work = group.exchange(all);
+    outstanding.removeIf(Work::isDone);
+    outstanding.add(work);
     for (Slot s : pending) {
-      s.batch = b;
+      s.posted = work;
     }
     pending.clear();
+  }
+
+  /** Returns when everything posted has arrived, so that buffers may be freed. */
+  public void drain() {
+    flush();
+    outstanding.forEach(Work::await);
+    outstanding.clear();
   }
 }

@@ -50,11 +50,18 @@ public final class PatchContext {
     phase = StepPhase.SYNCHRONOUS;
   }
 
-  /** Frees the buffers of the generation; layers that run again plan anew. Idempotent. */
+  /**
+   * Waits for what is under way and frees the buffers of the generation; layers that run again plan
+   * anew. Idempotent.
+   */
   public void release() {
     generation++;
-    buffers.forEach(Tensor::close);
-    buffers.clear();
+    try {
+      exchange.drain();
+    } finally {
+      buffers.forEach(Tensor::close);
+      buffers.clear();
+    }
   }
 
   /** A buffer that lives as long as the generation. */
