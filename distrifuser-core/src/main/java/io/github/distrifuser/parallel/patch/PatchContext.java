@@ -59,6 +59,7 @@ public final class PatchContext {
     try {
       exchange.drain();
     } finally {
+      exchange = new ActivationExchange(new SoloCommunicator(), 1);
       buffers.forEach(Tensor::close);
       buffers.clear();
     }
