@@ -6,8 +6,6 @@ public enum MomentRule {
   FRESH,
   /** The others' are of the step before: the weighted mean of those and the own fresh ones. */
   STALE,
-  /**
-   * All are of the step before: their weighted mean, plus what the own ones have changed since.
-   */
+  /** All are of the step before: their weighted mean, plus what the own ones have changed since. */
   CORRECTED
 }

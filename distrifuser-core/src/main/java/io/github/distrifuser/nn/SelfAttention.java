@@ -21,8 +21,7 @@ public class SelfAttention implements AttentionLayer {
     this.channels = channels;
     this.heads = heads;
     WeightStore w = layers.weights();
-    this.qkv =
-        w.stacked(backend, name, List.of("to_q", "to_k", "to_v"), channels, channels, bias);
+    this.qkv = w.stacked(backend, name, List.of("to_q", "to_k", "to_v"), channels, channels, bias);
     this.toOut =
         new Linear(backend, w.linear(backend, name + ".to_out.0", channels, channels, true));
     this.scale = (float) (1 / Math.sqrt((double) channels / heads));

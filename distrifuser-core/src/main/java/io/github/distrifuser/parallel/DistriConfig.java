@@ -33,10 +33,12 @@ public record DistriConfig(
     checkSize("height", height);
     checkSize("width", width);
     if (warmupSteps < 0) {
-      throw new IllegalArgumentException("warmup_steps must not be negative, but is " + warmupSteps);
+      throw new IllegalArgumentException(
+          "warmup_steps must not be negative, but is " + warmupSteps);
     }
     if (commCheckpoint < 1) {
-      throw new IllegalArgumentException("comm_checkpoint must be positive, but is " + commCheckpoint);
+      throw new IllegalArgumentException(
+          "comm_checkpoint must be positive, but is " + commCheckpoint);
     }
   }
 

@@ -53,8 +53,7 @@ public final class NaivePatchDenoiser extends RankedDenoiser {
       boolean used = byRows ? s != SplitScheme.COL : s != SplitScheme.ROW;
       List<Region> all =
           used ? regions(t, in.batch(), i -> region(in, i, byRows)) : List.<Region>of();
-      gathers.add(
-          new PredictionGather(backend(), world(), all, unetConfig().outChannels()));
+      gathers.add(new PredictionGather(backend(), world(), all, unetConfig().outChannels()));
     }
   }
 
@@ -70,9 +69,7 @@ public final class NaivePatchDenoiser extends RankedDenoiser {
 
   @Override
   NdArray afterStep(Tensor mine, DenoiserInputs in, int step) {
-    return gathers
-        .get(byRows(step) ? 0 : 1)
-        .gather(mine, in.batch(), in.height(), in.width());
+    return gathers.get(byRows(step) ? 0 : 1).gather(mine, in.batch(), in.height(), in.width());
   }
 
   @Override

@@ -38,6 +38,8 @@ public enum SyncMode {
       }
     }
     throw new IllegalArgumentException(
-        "unknown sync_mode '" + name + "': choose from corrected_async_gn, stale_gn, sync_gn, separate_gn, full_sync, no_sync");
+        "unknown sync_mode '"
+            + name
+            + "': choose from corrected_async_gn, stale_gn, sync_gn, separate_gn, full_sync, no_sync");
   }
 }

@@ -14,8 +14,7 @@ public record NdArray(float[] data, Shape shape) {
 
   public NdArray {
     if (shape.elements() != data.length) {
-      throw new IllegalArgumentException(
-          data.length + " elements for an array of shape " + shape);
+      throw new IllegalArgumentException(data.length + " elements for an array of shape " + shape);
     }
   }
 
@@ -61,7 +60,9 @@ public record NdArray(float[] data, Shape shape) {
     return new NdArray(out, first.with(0, n));
   }
 
-  /** Each entry of dimension 0 repeated {@code times} times in a row (torch's repeat_interleave). */
+  /**
+   * Each entry of dimension 0 repeated {@code times} times in a row (torch's repeat_interleave).
+   */
   public NdArray repeatInterleave(int times) {
     int n = size(0);
     int row = n == 0 ? 0 : data.length / n;

@@ -109,7 +109,13 @@ public final class Tensor implements AutoCloseable {
           "slice [" + from + ", " + to + ") of dimension " + d + " of " + shape);
     }
     return new Tensor(
-        storage, dtype, shape.with(d, to - from), strides, offset + from * strides[d], root(), false);
+        storage,
+        dtype,
+        shape.with(d, to - from),
+        strides,
+        offset + from * strides[d],
+        root(),
+        false);
   }
 
   /**

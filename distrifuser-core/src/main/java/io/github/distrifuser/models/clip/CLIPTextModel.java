@@ -46,12 +46,9 @@ public final class CLIPTextModel implements AutoCloseable {
     for (int i = 0; i < config.numHiddenLayers(); i++) {
       encoder.add(new ClipLayer(layers, PREFIX + "encoder.layers." + i, config));
     }
-    this.finalLayerNorm =
-        layers.layerNorm(PREFIX + "final_layer_norm", c, config.layerNormEps());
+    this.finalLayerNorm = layers.layerNorm(PREFIX + "final_layer_norm", c, config.layerNormEps());
     this.textProjection =
-        withProjection
-            ? layers.linear("text_projection", c, config.projectionDim(), false)
-            : null;
+        withProjection ? layers.linear("text_projection", c, config.projectionDim(), false) : null;
   }
 
   public CLIPTextConfig config() {
@@ -62,8 +59,8 @@ public final class CLIPTextModel implements AutoCloseable {
    * Encodes token ids.
    *
    * @param ids one row a prompt, all of one length
-   * @param fromEnd which hidden state to return, counted from the end: 1 is the last layer's
-   *     output (before the final norm), 2 the one before, as in {@code hidden_states[-2]}
+   * @param fromEnd which hidden state to return, counted from the end: 1 is the last layer's output
+   *     (before the final norm), 2 the one before, as in {@code hidden_states[-2]}
    * @return that state, the last one after the final norm, and the pooled state
    */
   public CLIPTextOutput forward(int[][] ids, int fromEnd) {

@@ -28,8 +28,7 @@ final class ClipLayer {
     WeightStore w = layers.weights();
     String attn = name + ".self_attn";
     this.layerNorm1 = layers.layerNorm(name + ".layer_norm1", width, c.layerNormEps());
-    this.qkv =
-        w.stacked(backend, attn, List.of("q_proj", "k_proj", "v_proj"), width, width, true);
+    this.qkv = w.stacked(backend, attn, List.of("q_proj", "k_proj", "v_proj"), width, width, true);
     this.outProj = layers.linear(attn + ".out_proj", width, width, true);
     this.layerNorm2 = layers.layerNorm(name + ".layer_norm2", width, c.layerNormEps());
     this.fc1 = layers.linear(name + ".mlp.fc1", width, c.intermediateSize(), true);

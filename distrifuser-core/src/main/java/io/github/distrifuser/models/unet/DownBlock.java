@@ -42,7 +42,7 @@ final class DownBlock {
                 out,
                 c.crossAttentionDim().get(index),
                 c.attentionHeads().get(index),
-                c.transformerLayers(index).get(i),
+                c.transformerLayersPerBlock().get(index),
                 c.normNumGroups()));
       }
     }
@@ -50,8 +50,7 @@ final class DownBlock {
     int p = c.downsamplePadding();
     Conv2dGeometry g =
         p == 0 ? new Conv2dGeometry(2, 0, 1, 0, 1) : new Conv2dGeometry(2, p, p, p, p);
-    this.downsampler =
-        last ? null : layers.conv2d(name + ".downsamplers.0.conv", out, out, 3, g);
+    this.downsampler = last ? null : layers.conv2d(name + ".downsamplers.0.conv", out, out, 3, g);
   }
 
   /** Runs the block; every output is also pushed as a skip connection. Consumes nothing. */

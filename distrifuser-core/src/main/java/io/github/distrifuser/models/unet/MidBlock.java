@@ -24,7 +24,7 @@ final class MidBlock {
             channels,
             c.crossAttentionDim().get(last),
             c.attentionHeads().get(last),
-            c.transformerLayers(last).get(0),
+            c.transformerLayersPerBlock().get(last),
             c.normNumGroups());
     this.second = resnet(layers, c, 1, channels);
   }

@@ -18,7 +18,8 @@ final class TimestepEmbedding {
       Layers layers, String name, int in, int width, int condWidth, Activation activation) {
     this.linear1 = layers.linear(name + ".linear_1", in, width, true);
     this.linear2 = layers.linear(name + ".linear_2", width, width, true);
-    this.condProj = condWidth == 0 ? null : layers.linear(name + ".cond_proj", condWidth, in, false);
+    this.condProj =
+        condWidth == 0 ? null : layers.linear(name + ".cond_proj", condWidth, in, false);
     this.activation = activation;
   }
 

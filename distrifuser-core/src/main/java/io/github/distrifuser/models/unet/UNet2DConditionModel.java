@@ -60,8 +60,7 @@ public final class UNet2DConditionModel {
     }
     this.convNormOut =
         layers.groupNorm("conv_norm_out", config.normNumGroups(), first, config.normEps());
-    this.convOut =
-        layers.conv2d("conv_out", first, config.outChannels(), config.convOutKernel());
+    this.convOut = layers.conv2d("conv_out", first, config.outChannels(), config.convOutKernel());
   }
 
   public UNetConfig config() {
@@ -90,8 +89,7 @@ public final class UNet2DConditionModel {
       for (UpBlock block : upBlocks) {
         h = block.forward(h, time, in.context(), skips);
       }
-      Tensor n =
-          convOut.input(h.shape().dim(0), h.shape().dim(1), h.shape().dim(2), h.size(3));
+      Tensor n = convOut.input(h.shape().dim(0), h.shape().dim(1), h.shape().dim(2), h.size(3));
       try (n) {
         convNormOut.forward(h, config.activation(), n);
         return convOut.forward(n);

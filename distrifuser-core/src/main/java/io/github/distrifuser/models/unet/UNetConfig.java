@@ -1,12 +1,11 @@
 package io.github.distrifuser.models.unet;
 
 import io.github.distrifuser.backend.Activation;
-import io.github.distrifuser.models.ActivationNames;
+import io.github.distrifuser.models.ConfigChecks;
 import io.github.distrifuser.weights.ModelConfig;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
-import org.jspecify.annotations.Nullable;
 
 /**
  * The keys of a UNet's config.json that SD 1.x, SD 2.x and SDXL repositories carry, in diffusers'
@@ -18,8 +17,8 @@ import org.jspecify.annotations.Nullable;
  * @param attentionHeads number of heads, one a level (diffusers' attention_head_dim, which means
  *     that)
  * @param crossAttentionDim width of the prompt's embeddings, one a level
- * @param transformerLayersPerBlock depth of the transformers, one list a level going down
- * @param upTransformerLayersPerBlock the same going up, by level; null where it mirrors the way down
+ * @param transformerLayersPerBlock depth of the transformers going down, one a level
+ * @param upTransformerLayersPerBlock depth of the transformers going up, by the same levels
  * @param timeEmbedWidth width of the time embedding
  * @param timeCondProjDim width of the guidance embedding, or 0
  * @param additionTimeEmbedDim width of each of SDXL's size embeddings, or 0
@@ -35,8 +34,8 @@ public record UNetConfig(
     List<Integer> layersPerBlock,
     List<Integer> attentionHeads,
     List<Integer> crossAttentionDim,
-    List<List<Integer>> transformerLayersPerBlock,
-    @Nullable List<List<Integer>> upTransformerLayersPerBlock,
+    List<Integer> transformerLayersPerBlock,
+    List<Integer> upTransformerLayersPerBlock,
     int normNumGroups,
     float normEps,
     Activation activation,
@@ -50,20 +49,6 @@ public record UNetConfig(
     int additionTimeEmbedDim,
     int projectionClassEmbeddingsInputDim) {
 
-  /** Depths of a level's transformers going down, one a resnet. */
-  List<Integer> transformerLayers(int level) {
-    return transformerLayersPerBlock.get(level);
-  }
-
-  /** Depths of a level's transformers going up, one a resnet. */
-  List<Integer> upTransformerLayers(int level) {
-    if (upTransformerLayersPerBlock != null) {
-      return upTransformerLayersPerBlock.get(level);
-    }
-    return Collections.nCopies(
-        layersPerBlock.get(level) + 1, transformerLayersPerBlock.get(level).get(0));
-  }
-
   /**
    * Reads a config.json.
    *
@@ -71,91 +56,65 @@ public record UNetConfig(
    */
   public static UNetConfig of(ModelConfig c) {
     rejectUnsupported(c);
-    List<Integer> widths = c.ints("block_out_channels");
+    List<Integer> widths = c.getInts("block_out_channels");
     int n = widths.size();
-    List<BlockType> down = blocks(c, "down_block_types", n, true);
-    List<BlockType> up = blocks(c, "up_block_types", n, false);
-    List<Integer> layers = c.intsOrInt("layers_per_block", n, 2);
-    List<Integer> heads =
-        c.isNull("num_attention_heads")
-            ? c.intsOrInt("attention_head_dim", n, 8)
-            : c.intsOrInt("num_attention_heads", n, 8);
-    int groups = c.intValue("norm_num_groups", 32);
+    String headsKey = c.has("num_attention_heads") ? "num_attention_heads" : "attention_head_dim";
+    List<Integer> heads = c.getInts(headsKey, n, 8);
+    int groups = c.getInt("norm_num_groups", 32);
     for (int i = 0; i < n; i++) {
-      int w = widths.get(i);
-      if (w % groups != 0) {
-        throw c.error("block_out_channels", w + " channels do not divide into " + groups + " groups");
-      }
-      if (w % heads.get(i) != 0) {
-        throw c.error("attention_head_dim", w + " channels do not divide into " + heads.get(i) + " heads");
-      }
+      ConfigChecks.divides(c, "norm_num_groups", groups, widths.get(i));
+      ConfigChecks.divides(c, headsKey, heads.get(i), widths.get(i));
     }
-    boolean textTime = "text_time".equals(c.string("addition_embed_type", null));
+    List<Integer> depths = c.getInts("transformer_layers_per_block", n, 1);
+    boolean textTime = c.has("addition_embed_type");
     return new UNetConfig(
-        c.isNull("sample_size") ? 64 : c.intsOrInt("sample_size", 1, 64).get(0),
-        c.intValue("in_channels", 4),
-        c.intValue("out_channels", 4),
+        c.getInts("sample_size", 2, 64).get(0),
+        c.getInt("in_channels", 4),
+        c.getInt("out_channels", 4),
         widths,
-        down,
-        up,
-        layers,
+        blocks(c, "down_block_types", n, true),
+        blocks(c, "up_block_types", n, false),
+        c.getInts("layers_per_block", n, 2),
         heads,
-        c.intsOrInt("cross_attention_dim", n, 1280),
-        depths(c, "transformer_layers_per_block", layers, 0),
-        c.isNull("reverse_transformer_layers_per_block")
-            ? null
-            : upDepths(c, layers),
+        c.getInts("cross_attention_dim", n, 1280),
+        depths,
+        upDepths(c, n, depths),
         groups,
-        (float) c.doubleValue("norm_eps", 1e-5),
-        activation(c),
-        c.intValue("downsample_padding", 1),
-        c.intValue("conv_in_kernel", 3),
-        c.intValue("conv_out_kernel", 3),
-        c.bool("flip_sin_to_cos", true),
-        (float) c.doubleValue("freq_shift", 0),
-        c.isNull("time_embedding_dim") ? 4 * widths.get(0) : c.intValue("time_embedding_dim", 0),
-        c.isNull("time_cond_proj_dim") ? 0 : c.intValue("time_cond_proj_dim", 0),
-        textTime ? c.intValue("addition_time_embed_dim") : 0,
-        textTime ? c.intValue("projection_class_embeddings_input_dim") : 0);
-  }
-
-  private static Activation activation(ModelConfig c) {
-    String name = c.string("act_fn", "silu");
-    try {
-      return ActivationNames.of(name == null ? "silu" : name);
-    } catch (IllegalArgumentException e) {
-      throw c.error("act_fn", e.getMessage());
-    }
+        c.getFloat("norm_eps", 1e-5f),
+        ConfigChecks.activation(c, "act_fn", "silu"),
+        c.getInt("downsample_padding", 1),
+        c.getInt("conv_in_kernel", 3),
+        c.getInt("conv_out_kernel", 3),
+        c.getBoolean("flip_sin_to_cos", true),
+        c.getFloat("freq_shift", 0),
+        c.getInt("time_embedding_dim", 4 * widths.get(0)),
+        c.getInt("time_cond_proj_dim", 0),
+        textTime ? c.getInt("addition_time_embed_dim") : 0,
+        textTime ? c.getInt("projection_class_embeddings_input_dim") : 0);
   }
 
   private static List<BlockType> blocks(ModelConfig c, String key, int n, boolean down) {
-    List<String> names = c.strings(key);
+    List<String> names = c.getStrings(key);
     if (names.size() != n) {
-      throw c.error(key, "expected " + n + " blocks as in block_out_channels, found " + names);
+      throw ConfigChecks.error(
+          c, key, "expected " + n + " blocks as in block_out_channels, found " + names);
     }
     try {
       return names.stream().map(s -> BlockType.of(s, down)).toList();
     } catch (IllegalArgumentException e) {
-      throw c.error(key, e.getMessage());
+      throw ConfigChecks.error(c, key, e.getMessage());
     }
   }
 
-  /** One list a level: a number stands for as many equal ones as the level has resnets. */
-  private static List<List<Integer>> depths(
-      ModelConfig c, String key, List<Integer> layers, int more) {
-    List<List<Integer>> all = new ArrayList<>();
-    for (int i = 0; i < layers.size(); i++) {
-      all.add(c.nestedInts(key, i, layers.size(), layers.get(i) + more, 1));
+  /** Depths going up are listed from the deepest level, or mirror those going down. */
+  private static List<Integer> upDepths(ModelConfig c, int n, List<Integer> down) {
+    List<Integer> given = c.optionalInts("reverse_transformer_layers_per_block", n);
+    if (given == null) {
+      return down;
     }
-    return all;
-  }
-
-  private static List<List<Integer>> upDepths(ModelConfig c, List<Integer> layers) {
-    List<Integer> reversed = new ArrayList<>(layers);
-    Collections.reverse(reversed);
-    List<List<Integer>> all = depths(c, "reverse_transformer_layers_per_block", reversed, 1);
-    Collections.reverse(all);
-    return all;
+    List<Integer> byLevel = new ArrayList<>(given);
+    Collections.reverse(byLevel);
+    return List.copyOf(byLevel);
   }
 
   private static void rejectUnsupported(ModelConfig c) {
@@ -168,9 +127,7 @@ public record UNetConfig(
             "time_embedding_act_fn",
             "timestep_post_act",
             "cross_attention_norm")) {
-      if (!c.isNull(key)) {
-        throw c.error(key, "is not supported");
-      }
+      c.supportOnly(key);
     }
     for (String key :
         List.of(
@@ -180,29 +137,14 @@ public record UNetConfig(
             "resnet_skip_time_act",
             "mid_block_only_cross_attention",
             "only_cross_attention")) {
-      if (!c.isNull(key) && !c.isFalse(key)) {
-        throw c.error(key, "is not supported");
-      }
+      c.supportOnly(key, false);
     }
-    only(c, "resnet_time_scale_shift", "default");
-    only(c, "time_embedding_type", "positional");
-    only(c, "attention_type", "default");
-    only(c, "mid_block_type", "UNetMidBlock2DCrossAttn");
-    String addition = c.string("addition_embed_type", null);
-    if (addition != null && !addition.equals("text_time")) {
-      throw c.error("addition_embed_type", "'" + addition + "' is not supported: only text_time is");
-    }
-    for (String key : List.of("mid_block_scale_factor", "resnet_out_scale_factor")) {
-      if (c.doubleValue(key, 1) != 1) {
-        throw c.error(key, "only 1 is supported");
-      }
-    }
-  }
-
-  private static void only(ModelConfig c, String key, String value) {
-    String found = c.string(key, value);
-    if (!value.equals(found)) {
-      throw c.error(key, "'" + found + "' is not supported: only " + value + " is");
-    }
+    c.supportOnly("resnet_time_scale_shift", "default");
+    c.supportOnly("time_embedding_type", "positional");
+    c.supportOnly("attention_type", "default");
+    c.supportOnly("mid_block_type", "UNetMidBlock2DCrossAttn");
+    c.supportOnly("addition_embed_type", "text_time");
+    c.supportOnly("mid_block_scale_factor", 1);
+    c.supportOnly("resnet_out_scale_factor", 1);
   }
 }

@@ -50,7 +50,7 @@ final class UpBlock {
                 out,
                 c.crossAttentionDim().get(level),
                 c.attentionHeads().get(level),
-                c.upTransformerLayers(level).get(i),
+                c.upTransformerLayersPerBlock().get(level),
                 c.normNumGroups()));
       }
     }
@@ -86,7 +86,8 @@ final class UpBlock {
   private Tensor join(Tensor a, Tensor b) {
     try (a;
         b) {
-      Tensor j = backend.allocate(a.dtype(), a.shape().with(3, a.shape().dim(3) + b.shape().dim(3)));
+      Tensor j =
+          backend.allocate(a.dtype(), a.shape().with(3, a.shape().dim(3) + b.shape().dim(3)));
       backend.concatChannels(List.of(a, b), j);
       return j;
     }

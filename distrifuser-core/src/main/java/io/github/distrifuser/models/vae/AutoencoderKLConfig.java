@@ -1,7 +1,7 @@
 package io.github.distrifuser.models.vae;
 
 import io.github.distrifuser.backend.Activation;
-import io.github.distrifuser.models.ActivationNames;
+import io.github.distrifuser.models.ConfigChecks;
 import io.github.distrifuser.nn.Layers;
 import io.github.distrifuser.nn.ResnetLayer;
 import io.github.distrifuser.weights.ModelConfig;
@@ -54,50 +54,29 @@ public record AutoencoderKLConfig(
    * @throws io.github.distrifuser.weights.WeightsException naming the file and the key
    */
   public static AutoencoderKLConfig of(ModelConfig c) {
-    List<Integer> widths = c.ints("block_out_channels");
-    types(c, "down_block_types", "DownEncoderBlock2D", widths.size());
-    types(c, "up_block_types", "UpDecoderBlock2D", widths.size());
-    int groups = c.intValue("norm_num_groups", 32);
+    List<Integer> widths = c.getInts("block_out_channels");
+    ConfigChecks.onlyBlocks(c, "down_block_types", "DownEncoderBlock2D", widths.size());
+    ConfigChecks.onlyBlocks(c, "up_block_types", "UpDecoderBlock2D", widths.size());
+    int groups = c.getInt("norm_num_groups", 32);
     for (int w : widths) {
-      if (w % groups != 0) {
-        throw c.error("block_out_channels", w + " channels do not divide into " + groups + " groups");
-      }
-    }
-    String act = c.string("act_fn", "silu");
-    Activation activation;
-    try {
-      activation = ActivationNames.of(act == null ? "silu" : act);
-    } catch (IllegalArgumentException e) {
-      throw c.error("act_fn", e.getMessage());
+      ConfigChecks.divides(c, "norm_num_groups", groups, w);
     }
     return new AutoencoderKLConfig(
-        c.intValue("in_channels", 3),
-        c.intValue("out_channels", 3),
-        c.intValue("latent_channels", 4),
+        c.getInt("in_channels", 3),
+        c.getInt("out_channels", 3),
+        c.getInt("latent_channels", 4),
         widths,
-        c.intValue("layers_per_block", 1),
+        c.getInt("layers_per_block", 1),
         groups,
-        activation,
-        c.doubleValue("scaling_factor", 0.18215),
-        c.isNull("shift_factor") ? 0 : c.doubleValue("shift_factor", 0),
-        c.isNull("latents_mean") ? null : c.doubles("latents_mean"),
-        c.isNull("latents_std") ? null : c.doubles("latents_std"),
-        c.bool("force_upcast", true),
-        c.bool("use_quant_conv", true),
-        c.bool("use_post_quant_conv", true),
-        c.bool("mid_block_add_attention", true),
-        c.isNull("sample_size") ? 512 : c.intsOrInt("sample_size", 1, 512).get(0));
-  }
-
-  private static void types(ModelConfig c, String key, String only, int n) {
-    List<String> found = c.strings(key);
-    if (found.size() != n) {
-      throw c.error(key, "expected " + n + " blocks as in block_out_channels, found " + found);
-    }
-    for (String s : found) {
-      if (!s.equals(only)) {
-        throw c.error(key, "unknown block type '" + s + "': only " + only + " is supported");
-      }
-    }
+        ConfigChecks.activation(c, "act_fn", "silu"),
+        c.getDouble("scaling_factor", 0.18215),
+        c.getDouble("shift_factor", 0),
+        c.optionalDoubles("latents_mean"),
+        c.optionalDoubles("latents_std"),
+        c.getBoolean("force_upcast", true),
+        c.getBoolean("use_quant_conv", true),
+        c.getBoolean("use_post_quant_conv", true),
+        c.getBoolean("mid_block_add_attention", true),
+        c.getInts("sample_size", 2, 512).get(0));
   }
 }

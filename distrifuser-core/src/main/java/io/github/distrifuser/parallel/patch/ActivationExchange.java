@@ -85,8 +85,7 @@ public final class ActivationExchange {
 
   /** Plans a layer's messages. Layers do so in the same order on all ranks. */
   public Slot slot(String layer, ExchangeKind kind, Messages messages) {
-    ExchangePlan.Entry entry =
-        plan.add(layer, kind, messages.sentBytes(), messages.receivers());
+    ExchangePlan.Entry entry = plan.add(layer, kind, messages.sentBytes(), messages.receivers());
     return new Slot(entry, messages.transfers(entry.slot()));
   }
 

@@ -33,7 +33,8 @@ public final class PatchContext {
   /**
    * Plans a generation.
    *
-   * @param rows the patches, in latent rows
+   * @param newMode what is exchanged after warm-up
+   * @param newRows the patches, in latent rows
    * @param group the ranks that compute them, in the patches' order
    * @param batchOf how many small messages travel together
    */

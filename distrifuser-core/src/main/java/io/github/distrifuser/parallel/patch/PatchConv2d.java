@@ -18,10 +18,7 @@ public final class PatchConv2d extends Conv2d {
   private @Nullable Halo halo;
 
   public PatchConv2d(
-      PatchContext context,
-      Backend backend,
-      PreparedWeight weight,
-      Conv2dGeometry geometry) {
+      PatchContext context, Backend backend, PreparedWeight weight, Conv2dGeometry geometry) {
     super(backend, weight, geometry);
     this.context = context;
     this.name = weight.name();

@@ -27,13 +27,16 @@ final class PatchInputConv2d extends Conv2d {
     int total = context.rows().total(0);
     if (x.size(1) != total) {
       throw new IllegalArgumentException(
-          weight().name() + ": expected the whole latent of " + total + " rows, found " + x.shape());
+          weight().name()
+              + ": expected the whole latent of "
+              + total
+              + " rows, found "
+              + x.shape());
     }
     int from = Math.max(0, start - geometry().top());
     int to = Math.min(total, end + geometry().bottom());
     Conv2dGeometry g =
-        geometry()
-            .withRows(geometry().top() - (start - from), geometry().bottom() - (to - end));
+        geometry().withRows(geometry().top() - (start - from), geometry().bottom() - (to - end));
     return convolve(x.slice(1, from, to), g, channelBias, residual);
   }
 }

@@ -40,8 +40,7 @@ public final class PatchLayers extends Layers {
   @Override
   public Conv2d inputConv2d(String name, int in, int out, int kernel) {
     PreparedWeight w = weights().conv2d(backend(), name, in, out, kernel);
-    return new PatchInputConv2d(
-        context, backend(), w, Conv2dGeometry.of(1, (kernel - 1) / 2));
+    return new PatchInputConv2d(context, backend(), w, Conv2dGeometry.of(1, (kernel - 1) / 2));
   }
 
   @Override

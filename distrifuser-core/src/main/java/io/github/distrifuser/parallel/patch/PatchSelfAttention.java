@@ -24,7 +24,12 @@ public final class PatchSelfAttention extends SelfAttention {
   private @Nullable Gathered gathered;
 
   public PatchSelfAttention(
-      PatchContext context, Layers layers, String name, int level, int channels, int heads,
+      PatchContext context,
+      Layers layers,
+      String name,
+      int level,
+      int channels,
+      int heads,
       boolean bias) {
     super(layers, name, channels, heads, bias);
     this.context = context;
