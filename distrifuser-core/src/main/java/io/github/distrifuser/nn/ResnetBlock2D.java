@@ -35,16 +35,22 @@ public final class ResnetBlock2D implements ResnetLayer {
 
   @Override
   public Tensor forward(Tensor x, @Nullable Tensor activatedTime) {
-    try (Tensor h = first(x, activatedTime);
-        Tensor n = conv2.input(h.shape().dim(0), h.shape().dim(1), h.shape().dim(2), h.size(3))) {
-      norm2.forward(h, activation, n);
-      h.close();
+    try (Tensor n = normalised(x, activatedTime)) {
       if (convShortcut == null) {
         return conv2.forward(n, null, x);
       }
       try (Tensor shortcut = convShortcut.forward(x)) {
         return conv2.forward(n, null, shortcut);
       }
+    }
+  }
+
+  /** The second convolution's input. */
+  private Tensor normalised(Tensor x, @Nullable Tensor activatedTime) {
+    try (Tensor h = first(x, activatedTime)) {
+      Tensor n = conv2.input(h.shape().dim(0), h.shape().dim(1), h.shape().dim(2), h.size(3));
+      norm2.forward(h, activation, n);
+      return n;
     }
   }
 

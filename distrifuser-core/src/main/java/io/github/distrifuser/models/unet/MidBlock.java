@@ -41,9 +41,11 @@ final class MidBlock {
   }
 
   Tensor forward(Tensor x, Tensor time, TextContext context) {
-    try (Tensor a = first.forward(x, time);
-        Tensor b = attention.forward(a, context)) {
-      a.close();
+    Tensor b;
+    try (Tensor a = first.forward(x, time)) {
+      b = attention.forward(a, context);
+    }
+    try (b) {
       return second.forward(b, time);
     }
   }

@@ -61,7 +61,6 @@ final class Decoder {
       try (Tensor n =
           convOut.input(h.shape().dim(0), h.shape().dim(1), h.shape().dim(2), h.size(3))) {
         convNormOut.forward(h, config.activation(), n);
-        h.close();
         return convOut.forward(n);
       }
     } finally {
