@@ -21,6 +21,10 @@ import org.slf4j.LoggerFactory;
 public final class Schedulers {
   private static final Logger LOG = LoggerFactory.getLogger(Schedulers.class);
 
+  /** What a configuration is to Jackson. */
+  static final TypeReference<LinkedHashMap<String, @Nullable Object>> CONFIG_TYPE =
+      new TypeReference<>() {};
+
   private Schedulers() {}
 
   /**
@@ -33,7 +37,7 @@ public final class Schedulers {
         JsonMapper.builder().enable(JsonReadFeature.ALLOW_NON_NUMERIC_NUMBERS).build();
     String text = Files.readString(file);
     try {
-      return json.readValue(text, new TypeReference<LinkedHashMap<String, @Nullable Object>>() {});
+      return json.readValue(text, CONFIG_TYPE);
     } catch (JsonProcessingException e) {
       throw new IOException(file + ": not a scheduler configuration: " + e.getOriginalMessage(), e);
     }

@@ -1,0 +1,62 @@
+package io.github.distrifuser.schedulers;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.fail;
+
+import io.github.distrifuser.weights.SafetensorsFile;
+import io.github.distrifuser.weights.WeightTensor;
+import java.nio.file.Path;
+
+/** Reads reference cases and compares with them. */
+final class Cases {
+  private Cases() {}
+
+  static Path path(String name) {
+    return Path.of(System.getProperty("distrifuser.testResources"), "cases").resolve(name);
+  }
+
+  /** A tensor of doubles. */
+  static double[] doubles(SafetensorsFile file, String name) {
+    WeightTensor t = file.get(name);
+    double[] out = new double[Math.toIntExact(t.shape().elements())];
+    t.data().asDoubleBuffer().get(out);
+    return out;
+  }
+
+  static float[] floats(SafetensorsFile file, String name) {
+    return file.get(name).toFloats();
+  }
+
+  /** Compares arrays to {@code rtol} of the largest expected value; reports the worst element. */
+  static void assertClose(String what, double[] expected, double[] actual, double rtol) {
+    assertEquals(expected.length, actual.length, what + ": length");
+    double scale = 0;
+    for (double e : expected) {
+      scale = Math.max(scale, Math.abs(e));
+    }
+    int worst = -1;
+    double most = rtol * scale;
+    for (int i = 0; i < expected.length; i++) {
+      double d = Math.abs(expected[i] - actual[i]);
+      if (!(d <= most)) {
+        worst = i;
+        most = d;
+      }
+    }
+    if (worst >= 0) {
+      fail(what + "[" + worst + "]: expected " + expected[worst] + ", found " + actual[worst]);
+    }
+  }
+
+  static void assertClose(String what, float[] expected, float[] actual, double rtol) {
+    assertClose(what, widen(expected), widen(actual), rtol);
+  }
+
+  static double[] widen(float[] a) {
+    double[] out = new double[a.length];
+    for (int i = 0; i < a.length; i++) {
+      out[i] = a[i];
+    }
+    return out;
+  }
+}
