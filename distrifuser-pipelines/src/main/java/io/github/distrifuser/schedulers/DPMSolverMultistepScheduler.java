@@ -57,7 +57,10 @@ public final class DPMSolverMultistepScheduler extends MultistepScheduler {
             SigmaSpacing.EXPONENTIAL,
             SigmaSpacing.BETA);
     lambdaMinClipped = config.number("lambda_min_clipped", Double.NEGATIVE_INFINITY);
-    config.refuse("variance_type", null);
+    Object variance = config.text("variance_type", null);
+    if (variance != null && variance.toString().startsWith("learned")) {
+      throw config.error("variance_type " + variance + " is not implemented");
+    }
     wholeTimesteps = !"squaredcos_cap_v2".equals(config.values().get("beta_schedule"));
     if (!algorithm.predictsData() && finalSigmas == FinalSigmasType.ZERO) {
       throw config.error(
@@ -103,7 +106,7 @@ public final class DPMSolverMultistepScheduler extends MultistepScheduler {
       levels = Grid.interpolate(spaced, train);
     } else {
       Sigmas rules = new Sigmas(train);
-      levels = rules.place(placing, train[train.length - 1], train[0], n);
+      levels = rules.place(placing, range.maxOr(train[train.length - 1]), range.minOr(train[0]), n);
       timesteps = rules.toTimesteps(levels);
       boolean rounds = placing == SigmaSpacing.KARRAS || placing == SigmaSpacing.LU;
       for (int i = 0; i < n; i++) {

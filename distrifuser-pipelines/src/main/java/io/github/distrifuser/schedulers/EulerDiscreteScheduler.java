@@ -15,8 +15,7 @@ public final class EulerDiscreteScheduler extends SigmaScheduler {
   private final PredictionType prediction;
   private final InterpolationType interpolation;
   private final SigmaSpacing placing;
-  private final @Nullable Double sigmaMin;
-  private final @Nullable Double sigmaMax;
+  private final Sigmas.Range range;
   private final boolean continuous;
   private final FinalSigmasType finalSigmas;
 
@@ -40,8 +39,7 @@ public final class EulerDiscreteScheduler extends SigmaScheduler {
             "interpolation_type", InterpolationType.LINEAR, EnumSet.allOf(InterpolationType.class));
     placing =
         SigmaSpacing.of(config, SigmaSpacing.KARRAS, SigmaSpacing.EXPONENTIAL, SigmaSpacing.BETA);
-    sigmaMin = config.optionalNumber("sigma_min");
-    sigmaMax = config.optionalNumber("sigma_max");
+    range = Sigmas.Range.of(config);
     TimestepType type =
         config.choice("timestep_type", TimestepType.DISCRETE, EnumSet.allOf(TimestepType.class));
     // Upstream looks at timestep_type under v-prediction only.
@@ -79,8 +77,8 @@ public final class EulerDiscreteScheduler extends SigmaScheduler {
             ? Grid.interpolate(spaced, train)
             : logLinear(train, n);
     if (placing != SigmaSpacing.TIMESTEPS) {
-      double max = sigmaMax != null ? sigmaMax : levels[0];
-      double min = sigmaMin != null ? sigmaMin : levels[levels.length - 1];
+      double max = range.maxOr(levels[0]);
+      double min = range.minOr(levels[levels.length - 1]);
       levels = rules.place(placing, max, min, n);
       timesteps = Grid.toFloat32(rules.toTimesteps(levels));
     }

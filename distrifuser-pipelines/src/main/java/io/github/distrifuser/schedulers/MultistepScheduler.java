@@ -15,6 +15,7 @@ abstract class MultistepScheduler extends AbstractScheduler {
   final TimestepSpacing spacing;
   final int offset;
   final FinalSigmasType finalSigmas;
+  final Sigmas.Range range;
   final StepCounter counter;
   private float[] sigmas = new float[0];
   private final float @Nullable [][] history; // newest prediction first
@@ -37,6 +38,7 @@ abstract class MultistepScheduler extends AbstractScheduler {
     finalSigmas =
         config.choice(
             "final_sigmas_type", FinalSigmasType.ZERO, EnumSet.allOf(FinalSigmasType.class));
+    range = Sigmas.Range.of(config);
     config.refuse("use_flow_sigmas", false);
     config.number("flow_shift", 1); // matters to flow sigmas only
     config.refuse("use_dynamic_shifting", false);

@@ -153,6 +153,16 @@ public final class SchedulerConfig {
     return choice(key, absent, allowed, Map.of());
   }
 
+  /** A string that may be absent or null. */
+  @Nullable String text(String key, @Nullable String absent) {
+    Object v = given.containsKey(key) ? given.get(key) : absent;
+    if (v != null && !(v instanceof String)) {
+      throw error(key + ": expected a string, found " + v);
+    }
+    values.put(key, v);
+    return (String) v;
+  }
+
   /** Refuses a feature of diffusers that is not implemented, unless it is left at its default. */
   void refuse(String key, @Nullable Object absent) {
     Object v = given.containsKey(key) ? given.get(key) : absent;

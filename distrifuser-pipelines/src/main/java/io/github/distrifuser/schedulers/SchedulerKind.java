@@ -12,6 +12,13 @@ public enum SchedulerKind {
   EULER("euler", "EulerDiscreteScheduler", EulerDiscreteScheduler::new),
   DPM_SOLVER("dpm-solver", "DPMSolverMultistepScheduler", DPMSolverMultistepScheduler::new),
   PNDM("pndm", "PNDMScheduler", PNDMScheduler::new),
+  EULER_ANCESTRAL(
+      "euler_ancestral", "EulerAncestralDiscreteScheduler", EulerAncestralDiscreteScheduler::new),
+  HEUN("heun", "HeunDiscreteScheduler", HeunDiscreteScheduler::new),
+  LMS("lms", "LMSDiscreteScheduler", LMSDiscreteScheduler::new),
+  UNIPC("unipc", "UniPCMultistepScheduler", UniPCMultistepScheduler::new),
+  DDPM("ddpm", "DDPMScheduler", DDPMScheduler::new),
+  LCM("lcm", "LCMScheduler", LCMScheduler::new),
   /** The one that the model's own configuration names. */
   DEFAULT("default", "", Schedulers::fromConfig);
 

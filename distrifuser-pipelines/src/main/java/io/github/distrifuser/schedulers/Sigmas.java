@@ -1,10 +1,32 @@
 package io.github.distrifuser.schedulers;
 
 import java.util.Arrays;
+import org.jspecify.annotations.Nullable;
 
 /** Places a run's noise levels by the rules of {@link SigmaSpacing}, and finds their timesteps. */
 final class Sigmas {
   private static final double RHO = 7;
+
+  /**
+   * Bounds that a configuration may set; a run's own levels where it does not.
+   *
+   * @param min {@code sigma_min}
+   * @param max {@code sigma_max}
+   */
+  record Range(@Nullable Double min, @Nullable Double max) {
+    /** Reads both, also where only another scheduler has them in its own configuration. */
+    static Range of(SchedulerConfig config) {
+      return new Range(config.optionalNumber("sigma_min"), config.optionalNumber("sigma_max"));
+    }
+
+    double minOr(double own) {
+      return min != null ? min : own;
+    }
+
+    double maxOr(double own) {
+      return max != null ? max : own;
+    }
+  }
 
   private final float[] logSigmas; // [num_train_timesteps], rising
 

@@ -53,8 +53,14 @@ final class StepCounter {
     return step != UNKNOWN ? step : begin;
   }
 
-  /** Where a timestep is repeated, the second of its places, as upstream has it. */
+  /**
+   * Where a timestep is repeated, the second of its places, as upstream has it; but a run that
+   * begins with the first timestep begins there, though the second be the same.
+   */
   private int find(double t, double[] timesteps) {
+    if (timesteps[0] == t) {
+      return 0;
+    }
     int found = UNKNOWN;
     for (int i = 0; i < timesteps.length; i++) {
       if (timesteps[i] == t) {
