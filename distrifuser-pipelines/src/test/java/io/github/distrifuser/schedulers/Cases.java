@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.fail;
 import io.github.distrifuser.weights.SafetensorsFile;
 import io.github.distrifuser.weights.WeightTensor;
 import java.nio.file.Path;
+import java.util.Arrays;
 
 /** Reads reference cases and compares with them. */
 final class Cases {
@@ -27,15 +28,25 @@ final class Cases {
     return file.get(name).toFloats();
   }
 
-  /** Compares arrays to {@code rtol} of the largest expected value; reports the worst element. */
+  /** Compares arrays to {@code rtol} of the largest expected value. */
   static void assertClose(String what, double[] expected, double[] actual, double rtol) {
+    double max = Arrays.stream(expected).map(Math::abs).max().orElse(0);
+    assertWithin(what, expected, actual, rtol * max);
+  }
+
+  static void assertClose(String what, float[] expected, float[] actual, double rtol) {
+    assertClose(what, widen(expected), widen(actual), rtol);
+  }
+
+  static void assertWithin(String what, float[] expected, float[] actual, double atol) {
+    assertWithin(what, widen(expected), widen(actual), atol);
+  }
+
+  /** Compares arrays element by element; reports the worst one. */
+  private static void assertWithin(String what, double[] expected, double[] actual, double atol) {
     assertEquals(expected.length, actual.length, what + ": length");
-    double scale = 0;
-    for (double e : expected) {
-      scale = Math.max(scale, Math.abs(e));
-    }
     int worst = -1;
-    double most = rtol * scale;
+    double most = atol;
     for (int i = 0; i < expected.length; i++) {
       double d = Math.abs(expected[i] - actual[i]);
       if (!(d <= most)) {
@@ -44,12 +55,16 @@ final class Cases {
       }
     }
     if (worst >= 0) {
-      fail(what + "[" + worst + "]: expected " + expected[worst] + ", found " + actual[worst]);
+      fail(
+          String.format(
+              "%s[%d]: expected %s, found %s, allowed %s",
+              what, worst, expected[worst], actual[worst], atol));
     }
   }
 
-  static void assertClose(String what, float[] expected, float[] actual, double rtol) {
-    assertClose(what, widen(expected), widen(actual), rtol);
+  /** The largest absolute value. */
+  static double max(float[] a) {
+    return Arrays.stream(widen(a)).map(Math::abs).max().orElse(0);
   }
 
   static double[] widen(float[] a) {
