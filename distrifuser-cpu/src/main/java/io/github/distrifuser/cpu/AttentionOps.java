@@ -1,0 +1,146 @@
+package io.github.distrifuser.cpu;
+
+import static org.bytedeco.dnnl.global.dnnl.DNNL_ARG_DST;
+import static org.bytedeco.dnnl.global.dnnl.DNNL_ARG_SRC;
+import static org.bytedeco.dnnl.global.dnnl.DNNL_ARG_WEIGHTS;
+import static org.bytedeco.dnnl.global.dnnl.dnnl_forward_inference;
+import static org.bytedeco.dnnl.global.dnnl.dnnl_matmul_primitive_desc_create;
+import static org.bytedeco.dnnl.global.dnnl.dnnl_softmax_accurate;
+import static org.bytedeco.dnnl.global.dnnl.dnnl_softmax_forward_primitive_desc_create;
+
+import io.github.distrifuser.tensor.DType;
+import io.github.distrifuser.tensor.Tensor;
+import org.bytedeco.dnnl.dnnl_memory_desc;
+
+/**
+ * Attention in blocks of query rows: scores of one block for some heads, softmax in place, product
+ * with the values. Heads are picked out of the packed rows by strides.
+ */
+final class AttentionOps {
+  /** Bytes of scores held at a time. */
+  private static final long SCORES = 4L << 20;
+
+  private static final int ROWS = 64;
+
+  private final DnnContext context;
+  private final HostKernels host;
+
+  AttentionOps(DnnContext context, HostKernels host) {
+    this.context = context;
+    this.host = host;
+  }
+
+  private record ProductKey(
+      long heads,
+      long rows,
+      long in,
+      long out,
+      long aHead,
+      long aRow,
+      long bHead,
+      long bIn,
+      long bOut,
+      long cHead,
+      long cRow,
+      float scale,
+      DType dtype) {}
+
+  private record SoftmaxKey(long rows, long columns, DType dtype) {}
+
+  /** See {@code Backend.attention}; shapes are checked. */
+  void attention(Tensor q, Tensor k, Tensor v, int heads, float scale, boolean causal, Tensor out) {
+    long queries = q.shape().dim(1);
+    long keys = k.shape().dim(1);
+    long d = q.shape().dim(2) / heads;
+    long dv = v.shape().dim(2) / heads;
+    DType dtype = q.dtype();
+    int size = dtype.bytes();
+    long rows = Math.min(ROWS, queries);
+    int together = (int) Math.max(1, Math.min(heads, SCORES / (rows * keys * size)));
+    SlabAllocator.Block scores =
+        context.scratch(DnnContext.Scratch.SCORES, together * rows * keys * size);
+    for (int b = 0; b < q.size(0); b++) {
+      long qb = q.address() + b * q.stride(0) * size;
+      long kb = k.address() + b * k.stride(0) * size;
+      long vb = v.address() + b * v.stride(0) * size;
+      long ob = out.address() + b * out.stride(0) * size;
+      for (int h = 0; h < heads; h += together) {
+        int n = Math.min(together, heads - h);
+        for (long r = 0; r < queries; r += rows) {
+          long m = Math.min(rows, queries - r);
+          ProductKey first =
+              new ProductKey(
+                  n, m, d, keys, d, q.stride(1), d, 1, k.stride(1), m * keys, keys, scale, dtype);
+          run(first, qb + (r * q.stride(1) + h * d) * size, kb + h * d * size, scores.address());
+          if (causal) {
+            host.maskCausal(scores, dtype, n, (int) m, (int) r, (int) keys);
+          }
+          softmax(n * m, keys, dtype, scores.address());
+          ProductKey second =
+              new ProductKey(
+                  n, m, keys, dv, m * keys, keys, dv, v.stride(1), 1, dv, out.stride(1), 1, dtype);
+          run(
+              second,
+              scores.address(),
+              vb + h * dv * size,
+              ob + (r * out.stride(1) + h * dv) * size);
+        }
+      }
+    }
+  }
+
+  private void run(ProductKey key, long a, long b, long c) {
+    context.run(context.primitive(key, () -> product(key)), a, b, c);
+  }
+
+  private static DnnPrimitive product(ProductKey k) {
+    try (Attr attr = new Attr().scale(k.scale);
+        Md a =
+            Md.strided(
+                k.dtype, new long[] {k.heads, k.rows, k.in}, new long[] {k.aHead, k.aRow, 1});
+        Md b =
+            Md.strided(
+                k.dtype, new long[] {k.heads, k.in, k.out}, new long[] {k.bHead, k.bIn, k.bOut});
+        Md c =
+            Md.strided(
+                k.dtype, new long[] {k.heads, k.rows, k.out}, new long[] {k.cHead, k.cRow, 1})) {
+      dnnl_memory_desc noBias = new dnnl_memory_desc();
+      return new DnnPrimitive(
+          "attention product " + k,
+          attr,
+          (pd, at) ->
+              dnnl_matmul_primitive_desc_create(
+                  pd, OneDnn.engine(), a.handle(), b.handle(), noBias, c.handle(), at),
+          DNNL_ARG_SRC,
+          DNNL_ARG_WEIGHTS,
+          DNNL_ARG_DST);
+    }
+  }
+
+  private void softmax(long rows, long columns, DType dtype, long address) {
+    SoftmaxKey key = new SoftmaxKey(rows, columns, dtype);
+    DnnPrimitive p = context.primitive(key, () -> softmax(key));
+    context.run(p, address, address);
+  }
+
+  private static DnnPrimitive softmax(SoftmaxKey k) {
+    try (Attr attr = new Attr();
+        Md md = Md.dense(k.dtype, k.rows, k.columns)) {
+      return new DnnPrimitive(
+          "softmax " + k,
+          attr,
+          (pd, a) ->
+              dnnl_softmax_forward_primitive_desc_create(
+                  pd,
+                  OneDnn.engine(),
+                  dnnl_forward_inference,
+                  dnnl_softmax_accurate,
+                  md.handle(),
+                  md.handle(),
+                  1,
+                  a),
+          DNNL_ARG_SRC,
+          DNNL_ARG_DST);
+    }
+  }
+}

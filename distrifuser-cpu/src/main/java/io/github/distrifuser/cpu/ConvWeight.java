@@ -1,0 +1,100 @@
+package io.github.distrifuser.cpu;
+
+import static org.bytedeco.dnnl.global.dnnl.dnnl_memory_desc_get_size;
+
+import io.github.distrifuser.tensor.DType;
+import io.github.distrifuser.tensor.Shape;
+import io.github.distrifuser.weights.WeightTensor;
+import java.util.List;
+import java.util.concurrent.CopyOnWriteArrayList;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A convolution's weight in a layout that oneDNN chose, with its bias in floats. One layout serves
+ * nearly all shapes of feature maps; for one that it does not serve, a second copy is made.
+ */
+final class ConvWeight extends NativeWeight {
+  private final DType dtype;
+  private final List<Packing> packings = new CopyOnWriteArrayList<>();
+  private final Slab bias; // [out], zeros where the layer has none
+
+  /** The weight in one layout. */
+  record Packing(BlockedLayout layout, Md md, Slab memory) {
+    long address() {
+      return memory.address();
+    }
+  }
+
+  /**
+   * @param md the layout, which this weight takes over
+   */
+  ConvWeight(
+      String name,
+      WeightTensor weight,
+      @Nullable WeightTensor bias,
+      DType dtype,
+      Md md,
+      Workers workers) {
+    super(name, weight.shape());
+    this.dtype = dtype;
+    Packing p = reserve(md);
+    WeightPacker.pack(weight, dtype, p.layout, p.memory, workers);
+    packings.add(p);
+    long out = shape().dim(0);
+    this.bias = own(out * Float.BYTES);
+    if (bias == null) {
+      this.bias.floats(0).put(0, new float[Math.toIntExact(out)]);
+    } else {
+      checkShape(bias, Shape.of(out));
+      putFloats(this.bias, 0, bias);
+    }
+  }
+
+  private Packing reserve(Md md) {
+    return new Packing(
+        BlockedLayout.of(md.handle(), shape().rank()),
+        md,
+        own(dnnl_memory_desc_get_size(md.handle())));
+  }
+
+  DType dtype() {
+    return dtype;
+  }
+
+  /** The layout that was chosen when the weight was prepared. */
+  Packing packing() {
+    checkOpen();
+    return packings.get(0);
+  }
+
+  /** The weight in a certain layout, packed anew the first time. */
+  synchronized Packing packing(BlockedLayout layout, Md md) {
+    checkOpen();
+    for (Packing p : packings) {
+      if (p.layout.equals(layout)) {
+        return p;
+      }
+    }
+    Packing p = reserve(Md.copyOf(md.handle()));
+    Packing first = packings.get(0);
+    WeightPacker.repack(shape(), dtype, first.layout, first.memory, p.layout, p.memory);
+    packings.add(p);
+    return p;
+  }
+
+  long biasAddress() {
+    checkOpen();
+    return bias.address();
+  }
+
+  /** Copies part of the bias. */
+  void readBias(int from, float[] target, int n) {
+    checkOpen();
+    bias.floats(0).get(from, target, 0, n);
+  }
+
+  @Override
+  void onClose() {
+    packings.forEach(p -> p.md.close());
+  }
+}

@@ -1,0 +1,157 @@
+package io.github.distrifuser.cpu;
+
+import io.github.distrifuser.tensor.DType;
+import io.github.distrifuser.tensor.Tensor;
+
+/**
+ * Mean and variance of groups of channels. Each channel is summed as its distance from its own
+ * first value, in floats for a few pixels and in doubles beyond, so that means far above the
+ * deviation lose nothing. The pieces do not depend on the number of threads, so neither does the
+ * result.
+ */
+final class GroupMoments {
+  /** Pixels that are summed in floats. */
+  private static final int FLOAT_PIXELS = 32;
+
+  private static final int MAX_PIECES = 32;
+
+  private final Workers workers;
+
+  GroupMoments(Workers workers) {
+    this.workers = workers;
+  }
+
+  /**
+   * Writes mean and variance of each group in turn.
+   *
+   * @param x {@code [b, .., c]}, dense within a batch entry
+   * @param moments F32 {@code [b, groups, 2]}
+   */
+  void moments(Tensor x, int groups, Tensor moments) {
+    HostView in = HostView.of(x);
+    HostView out = HostView.of(moments);
+    int batch = x.size(0);
+    int channels = x.size(-1);
+    long pixels = x.shape().elements() / batch / channels;
+    long perPiece = Math.max(FLOAT_PIXELS, (pixels + MAX_PIECES - 1) / MAX_PIECES);
+    int pieces = (int) ((pixels + perPiece - 1) / perPiece);
+    double[][] sums = new double[batch * pieces][];
+    float[][] origins = new float[batch][channels];
+    HostScratch scratch = new HostScratch();
+    for (int b = 0; b < batch; b++) {
+      for (int c = 0; c < channels; c += HostScratch.BLOCK) {
+        int n = Math.min(HostScratch.BLOCK, channels - c);
+        in.read(b * x.stride(0) + c, origins[b], c, n, scratch);
+      }
+    }
+    workers.run(
+        sums.length,
+        (i, own) -> {
+          int b = i / pieces;
+          long from = i % pieces * perPiece;
+          Piece p = new Piece(in, b * x.stride(0), channels, origins[b], own);
+          sums[i] = p.sum(from, Math.min(pixels, from + perPiece));
+        });
+    float[] result = new float[2 * groups];
+    for (int b = 0; b < batch; b++) {
+      double[] total = sums[b * pieces];
+      for (int i = 1; i < pieces; i++) {
+        double[] s = sums[b * pieces + i];
+        for (int c = 0; c < s.length; c++) {
+          total[c] += s[c];
+        }
+      }
+      combine(total, origins[b], pixels, groups, result);
+      for (int at = 0; at < result.length; at += HostScratch.BLOCK) {
+        int n = Math.min(HostScratch.BLOCK, result.length - at);
+        out.write((long) b * result.length + at, result, at, n, scratch);
+      }
+    }
+  }
+
+  /** Sums of one range of pixels. */
+  private record Piece(HostView in, long base, int channels, float[] origin, HostScratch scratch) {
+
+    /** For each channel the sum of distances from the origin, then that of their squares. */
+    double[] sum(long from, long to) {
+      double[] total = new double[2 * channels];
+      float[] s1 = new float[Math.min(channels, HostScratch.BLOCK)];
+      float[] s2 = new float[s1.length];
+      for (int c0 = 0; c0 < channels; c0 += HostScratch.BLOCK) {
+        int width = Math.min(HostScratch.BLOCK, channels - c0);
+        int together = width == channels ? HostScratch.BLOCK / width : 1;
+        float[] o = new float[width];
+        System.arraycopy(origin, c0, o, 0, width);
+        for (long p = from; p < to; ) {
+          long end = Math.min(to, p + FLOAT_PIXELS);
+          java.util.Arrays.fill(s1, 0);
+          java.util.Arrays.fill(s2, 0);
+          while (p < end) {
+            int n = (int) Math.min(together, end - p);
+            in.read(base + p * channels + c0, scratch.a, 0, n * width, scratch);
+            for (int i = 0; i < n; i++) {
+              accumulate(scratch.a, i * width, width, o, s1, s2);
+            }
+            p += n;
+          }
+          for (int c = 0; c < width; c++) {
+            total[c0 + c] += s1[c];
+            total[channels + c0 + c] += s2[c];
+          }
+        }
+      }
+      return total;
+    }
+  }
+
+  private static void accumulate(
+      float[] x, int at, int width, float[] origin, float[] s1, float[] s2) {
+    for (int c = 0; c < width; c++) {
+      float d = x[at + c] - origin[c];
+      s1[c] += d;
+      s2[c] += d * d;
+    }
+  }
+
+  /** Channels' sums to groups' moments, by the parallel form of the variance. */
+  private static void combine(
+      double[] total, float[] origin, long pixels, int groups, float[] result) {
+    int channels = origin.length;
+    int width = channels / groups;
+    for (int g = 0; g < groups; g++) {
+      double mean = 0;
+      for (int c = g * width; c < (g + 1) * width; c++) {
+        mean += origin[c] + total[c] / pixels;
+      }
+      mean /= width;
+      double squares = 0;
+      for (int c = g * width; c < (g + 1) * width; c++) {
+        double own = origin[c] + total[c] / pixels;
+        squares +=
+            total[channels + c]
+                - total[c] * total[c] / pixels
+                + pixels * (own - mean) * (own - mean);
+      }
+      result[2 * g] = (float) mean;
+      result[2 * g + 1] = (float) (Math.max(0, squares) / ((double) pixels * width));
+    }
+  }
+
+  /** Takes means and variances apart: {@code [b, groups, 2]} to {@code [2, b, groups]}. */
+  static void split(Tensor moments, SlabAllocator.Block target) {
+    HostScratch scratch = new HostScratch();
+    HostView in = HostView.of(moments);
+    HostView out = HostView.of(target, DType.F32);
+    int n = (int) moments.shape().elements() / 2;
+    for (int at = 0; at < n; at += HostScratch.BLOCK / 2) {
+      int m = Math.min(HostScratch.BLOCK / 2, n - at);
+      in.read(2L * at, scratch.a, 0, 2 * m, scratch);
+      for (int half = 0; half < 2; half++) {
+        for (int i = 0; i < m; i++) {
+          scratch.b[i] = scratch.a[2 * i + half];
+        }
+        out.write((long) half * n + at, scratch.b, 0, m, scratch);
+      }
+    }
+  }
+}

@@ -1,0 +1,11 @@
+package io.github.distrifuser.cpu;
+
+/** One thread's arrays for host kernels, each of a size that fits the first-level cache. */
+final class HostScratch {
+  /** Elements that a kernel takes at a time: 8 KiB of floats. */
+  static final int BLOCK = 2048;
+
+  final float[] a = new float[BLOCK];
+  final float[] b = new float[BLOCK];
+  final short[] words = new short[BLOCK];
+}
