@@ -7,16 +7,36 @@ import io.github.distrifuser.tensor.Tensor;
 /** diffusers' FeedForward with GEGLU: {@code net.0.proj} and {@code net.2}. */
 public final class FeedForward implements FeedForwardLayer {
   private final Backend backend;
-  private final PreparedWeight proj; // [8c, c]: value rows, then gate rows
-  private final Linear out; // [c, 4c]
+  private final PreparedWeight proj; // [2 inner, c]: value rows, then gate rows
+  private final ResidualProjection out; // [c, inner]
   private final int inner;
 
   public FeedForward(Layers layers, String name, int channels) {
-    this.backend = layers.backend();
-    this.inner = 4 * channels;
-    WeightStore w = layers.weights();
-    this.proj = w.linear(backend, name + ".net.0.proj", channels, 2L * inner, true, inner);
-    this.out = new Linear(backend, w.linear(backend, name + ".net.2", inner, channels, true));
+    this(
+        layers.backend(),
+        layers
+            .weights()
+            .linear(
+                layers.backend(),
+                name + ".net.0.proj",
+                channels,
+                8L * channels,
+                true,
+                4L * channels),
+        layers.linear(name + ".net.2", 4 * channels, channels, true));
+  }
+
+  /**
+   * A layer of these products.
+   *
+   * @param proj {@code [2 inner, c]}, split at the half: the values' rows, then the gates'
+   * @param out from the inner width to the channels
+   */
+  public FeedForward(Backend backend, PreparedWeight proj, ResidualProjection out) {
+    this.backend = backend;
+    this.proj = proj;
+    this.out = out;
+    this.inner = proj.shape().size(0) / 2;
   }
 
   @Override

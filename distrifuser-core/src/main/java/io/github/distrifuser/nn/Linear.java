@@ -7,7 +7,7 @@ import io.github.distrifuser.tensor.Shape;
 import io.github.distrifuser.tensor.Tensor;
 
 /** torch.nn.Linear over the last dimension. */
-public final class Linear {
+public final class Linear implements ResidualProjection {
   private final Backend backend;
   private final PreparedWeight weight; // [out, in]
 
@@ -24,7 +24,7 @@ public final class Linear {
     return y;
   }
 
-  /** {@code target += x W^T + b}, in place. */
+  @Override
   public void addTo(Tensor x, Tensor target) {
     backend.linear(x, weight, Activation.NONE, target, target);
   }

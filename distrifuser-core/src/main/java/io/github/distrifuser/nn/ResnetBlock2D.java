@@ -23,14 +23,37 @@ public final class ResnetBlock2D implements ResnetLayer {
       int groups,
       float eps,
       Activation activation) {
+    this(
+        layers.groupNorm(name + ".norm1", groups, in, eps),
+        layers.conv2d(name + ".conv1", in, out, 3),
+        timeWidth == 0 ? null : layers.linear(name + ".time_emb_proj", timeWidth, out, true),
+        layers.groupNorm(name + ".norm2", groups, out, eps),
+        layers.conv2d(name + ".conv2", out, out, 3),
+        in == out ? null : layers.conv2d(name + ".conv_shortcut", in, out, 1),
+        activation);
+  }
+
+  /**
+   * A block of these layers.
+   *
+   * @param timeEmbProj null where the block takes no time embedding
+   * @param convShortcut null where the input itself is added
+   */
+  public ResnetBlock2D(
+      GroupNorm norm1,
+      Conv2d conv1,
+      @Nullable Linear timeEmbProj,
+      GroupNorm norm2,
+      Conv2d conv2,
+      @Nullable Conv2d convShortcut,
+      Activation activation) {
+    this.norm1 = norm1;
+    this.conv1 = conv1;
+    this.timeEmbProj = timeEmbProj;
+    this.norm2 = norm2;
+    this.conv2 = conv2;
+    this.convShortcut = convShortcut;
     this.activation = activation;
-    this.norm1 = layers.groupNorm(name + ".norm1", groups, in, eps);
-    this.conv1 = layers.conv2d(name + ".conv1", in, out, 3);
-    this.timeEmbProj =
-        timeWidth == 0 ? null : layers.linear(name + ".time_emb_proj", timeWidth, out, true);
-    this.norm2 = layers.groupNorm(name + ".norm2", groups, out, eps);
-    this.conv2 = layers.conv2d(name + ".conv2", out, out, 3);
-    this.convShortcut = in == out ? null : layers.conv2d(name + ".conv_shortcut", in, out, 1);
   }
 
   @Override

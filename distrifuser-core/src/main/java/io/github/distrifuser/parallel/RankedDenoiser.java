@@ -25,6 +25,7 @@ abstract class RankedDenoiser implements Denoiser {
   private final Communicator world;
   private final Map<List<Integer>, Communicator> groups = new HashMap<>();
   private @Nullable UNet2DConditionModel unet;
+  private @Nullable Layers unetLayers; // that it is built of
   private @Nullable Run run;
 
   RankedDenoiser(UNetConfig unetConfig, Layers layers, Communicator world, DistriConfig config) {
@@ -105,22 +106,22 @@ abstract class RankedDenoiser implements Denoiser {
     RankTopology topology =
         RankTopology.of(world.size(), world.rank(), inputs.guidance(), config.splitBatch());
     plan(topology, inputs);
+    Layers needed = layersFor(topology);
     UNet2DConditionModel model = unet;
-    if (model == null) {
-      model = new UNet2DConditionModel(unetConfig, layersFor(topology));
+    if (model == null || unetLayers != needed) {
+      model = new UNet2DConditionModel(unetConfig, needed);
       unet = model;
+      unetLayers = needed;
     }
     run = new Run(inputs, topology, call(model, topology, inputs));
   }
 
-  /** The layers of the model; by default those given at construction. */
+  /**
+   * The layers of the model; by default those given at construction. Others than the generation
+   * before had make the model be built anew.
+   */
   Layers layersFor(RankTopology topology) {
     return layers;
-  }
-
-  /** Drops the model, so that the next generation builds it anew. */
-  final void forgetModel() {
-    unet = null;
   }
 
   private UNetCall call(UNet2DConditionModel model, RankTopology t, DenoiserInputs inputs) {

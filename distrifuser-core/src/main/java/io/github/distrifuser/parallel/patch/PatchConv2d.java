@@ -5,6 +5,7 @@ import io.github.distrifuser.backend.Conv2dGeometry;
 import io.github.distrifuser.backend.PreparedWeight;
 import io.github.distrifuser.nn.Conv2d;
 import io.github.distrifuser.parallel.ExchangeKind;
+import io.github.distrifuser.tensor.Shape;
 import io.github.distrifuser.tensor.Tensor;
 import org.jspecify.annotations.Nullable;
 
@@ -27,6 +28,7 @@ public final class PatchConv2d extends Conv2d {
   /** The neighbours' rows, and the own ones on their way to them. */
   private final class Halo {
     final long generation = context.generation();
+    final Shape shape; // of the input, rows aside
     final @Nullable Tensor above;
     final @Nullable Tensor below;
     final @Nullable Tensor toAbove;
@@ -35,43 +37,34 @@ public final class PatchConv2d extends Conv2d {
 
     Halo(Tensor x, int top, int bottom) {
       Messages m = new Messages();
-      if (context.isFirst()) {
-        above = null;
-        toAbove = null;
-      } else {
-        above = rows(x, top);
-        toAbove = rows(x, bottom);
-        link(m, context.index() - 1, 0, toAbove, 1, above);
-      }
-      if (context.isLast()) {
-        below = null;
-        toBelow = null;
-      } else {
-        below = rows(x, bottom);
-        toBelow = rows(x, top);
-        link(m, context.index() + 1, 1, toBelow, 0, below);
-      }
+      shape = x.shape().with(1, 0);
+      above = rows(x, context.isFirst() ? 0 : top);
+      toAbove = rows(x, context.isFirst() ? 0 : bottom);
+      below = rows(x, context.isLast() ? 0 : bottom);
+      toBelow = rows(x, context.isLast() ? 0 : top);
+      link(m, context.index() - 1, 0, toAbove, 1, above);
+      link(m, context.index() + 1, 1, toBelow, 0, below);
       slot = context.exchange().slot(name, ExchangeKind.HALO, m);
     }
 
-    private void link(Messages m, int peer, int out, Tensor send, int in, Tensor receive) {
-      if (send.size(1) > 0) {
+    private void link(
+        Messages m, int peer, int out, @Nullable Tensor send, int in, @Nullable Tensor receive) {
+      if (send != null) {
         m.send(peer, out, send);
       }
-      if (receive.size(1) > 0) {
+      if (receive != null) {
         m.receive(peer, in, receive);
       }
     }
 
-    private Tensor rows(Tensor x, int n) {
-      return context.buffer(x.dtype(), x.shape().dim(0), n, x.shape().dim(2), x.shape().dim(3));
+    private @Nullable Tensor rows(Tensor x, int n) {
+      return n == 0
+          ? null
+          : context.buffer(x.dtype(), x.shape().dim(0), n, x.shape().dim(2), x.shape().dim(3));
     }
 
     boolean fits(Tensor x) {
-      Tensor any = above != null ? above : below;
-      return generation == context.generation()
-          && any != null
-          && any.shape().with(1, 0).equals(x.shape().with(1, 0));
+      return generation == context.generation() && shape.equals(x.shape().with(1, 0));
     }
   }
 
@@ -80,24 +73,23 @@ public final class PatchConv2d extends Conv2d {
     return geometry().top();
   }
 
-  /** Rows that the last output row of a patch that is not the last reaches below it. */
-  private int bottom(int height) {
-    int s = geometry().stride();
-    return Math.max(0, (height / s - 1) * s - geometry().top() + kernel() - height);
+  /** Rows that the last output row of a patch reaches below it: patches begin at whole strides. */
+  private int bottom() {
+    return Math.max(0, kernel() - geometry().top() - geometry().stride());
   }
 
   private int marginAbove() {
     return context.isFirst() ? 0 : top();
   }
 
-  private int marginBelow(int height) {
-    return context.isLast() ? 0 : bottom(height);
+  private int marginBelow() {
+    return context.isLast() ? 0 : bottom();
   }
 
   @Override
   public Tensor input(long b, long h, long w, long in) {
     int above = marginAbove();
-    int below = marginBelow((int) h);
+    int below = marginBelow();
     return backend().allocate(b, above + h + below, w, in).owningSlice(1, above, above + h);
   }
 
@@ -108,7 +100,7 @@ public final class PatchConv2d extends Conv2d {
     }
     int h = x.size(1);
     int above = marginAbove();
-    int below = marginBelow(h);
+    int below = marginBelow();
     Conv2dGeometry g =
         geometry()
             .withRows(
@@ -116,7 +108,7 @@ public final class PatchConv2d extends Conv2d {
                 context.isLast() ? geometry().bottom() : 0);
     Tensor whole = x.base();
     if (whole != null
-        && whole.size(1) == above + h + below
+        && whole.shape().equals(x.shape().with(1, above + h + below))
         && x.byteOffset() == above * whole.stride(1) * x.dtype().bytes()) {
       fillMargins(whole, h, above);
       return convolve(whole, g, channelBias, residual);
@@ -136,7 +128,7 @@ public final class PatchConv2d extends Conv2d {
   private void fillMargins(Tensor whole, int h, int above) {
     Halo n = halo;
     if (n == null || !n.fits(whole)) {
-      n = new Halo(whole, top(), bottom(h));
+      n = new Halo(whole, top(), bottom());
       halo = n;
     }
     n.slot.await();

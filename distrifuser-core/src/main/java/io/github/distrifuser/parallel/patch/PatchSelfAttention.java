@@ -56,7 +56,7 @@ public final class PatchSelfAttention extends SelfAttention {
       }
       all =
           context.buffer(
-              x.dtype(), x.shape().dim(0), (long) rows.total(level) * width, 2L * channels());
+              x.dtype(), x.shape().dim(0), (long) rows.total(level) * width, 2L * width());
       own = piece(context.index(), width);
       Messages m = new Messages();
       for (int i = 0; i < rows.patches(); i++) {
@@ -96,8 +96,8 @@ public final class PatchSelfAttention extends SelfAttention {
     try (Tensor q = b.allocate(x.dtype(), x.shape());
         Tensor a = b.allocate(x.dtype(), x.shape())) {
       b.linear(x, toQ, Activation.NONE, null, q);
-      Tensor k = g.all.slice(2, 0, channels());
-      Tensor v = g.all.slice(2, channels(), 2L * channels());
+      Tensor k = g.all.slice(2, 0, width());
+      Tensor v = g.all.slice(2, width(), 2L * width());
       b.attention(q, k, v, heads(), scale(), false, a);
       if (context.sendsAsynchronously()) {
         g.slot.post();
