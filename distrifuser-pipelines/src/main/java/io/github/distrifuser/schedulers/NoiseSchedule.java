@@ -5,7 +5,8 @@ import java.util.function.DoubleUnaryOperator;
 
 /**
  * The noise levels that a model was trained with: the cumulative products of 1 - beta, in float32
- * bit for bit as torch computes them on a CPU.
+ * as torch computes them on a CPU. Linear and scaled-linear ones agree bit for bit; rescaled ones
+ * involve square roots, which torch does not always round correctly.
  */
 final class NoiseSchedule {
   /** What every scheduler knows. */
