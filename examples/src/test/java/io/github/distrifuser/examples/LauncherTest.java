@@ -51,6 +51,10 @@ class LauncherTest {
   private Process start(Map<String, String> environment, List<String> args) throws IOException {
     List<String> command = new ArrayList<>(List.of("bash", SCRIPT.toString()));
     command.addAll(args);
+    return builder(environment, command).start();
+  }
+
+  private ProcessBuilder builder(Map<String, String> environment, List<String> command) {
     ProcessBuilder builder =
         new ProcessBuilder(command).redirectOutput(outFile()).redirectError(errFile());
     Map<String, String> all = builder.environment();
@@ -59,7 +63,7 @@ class LauncherTest {
     all.put("DISTRIFUSER_CLASSPATH", System.getProperty("java.class.path"));
     all.put("DISTRIFUSER_GRACE", "1");
     all.putAll(environment);
-    return builder.start();
+    return builder;
   }
 
   private Result finish(Process process) throws IOException, InterruptedException {
@@ -116,14 +120,23 @@ class LauncherTest {
   @Test
   void oneRankHasTheLaunchersStreamsAndItsArgumentsAsTheyAre() throws Exception {
     Result result =
-        run(
-            Map.of("LC_ALL", "C"),
-            List.of(PROBE, "a  b", "", "--nproc_per_node=9", "'\"$x*", "漢字 é", "0:progress"));
+        run(Map.of(), List.of(PROBE, "a  b", "", "--nproc_per_node=9", "'\"$x*", "0:progress"));
     assertEquals(0, result.status());
-    assertEquals("args a  b||--nproc_per_node=9|'\"$x*|漢字 é|0:progress", result.out().get(0));
+    assertEquals("args a  b||--nproc_per_node=9|'\"$x*|0:progress", result.out().get(0));
     assertEquals("0", need(result.out(), "", "RANK"));
     assertEquals("1", need(result.out(), "", "WORLD_SIZE"));
     assertEquals("no line end", result.err().get(result.err().size() - 1));
+  }
+
+  @Test
+  void argumentsInAnyLanguageArriveWhateverTheLocale() throws Exception {
+    // Through a file: a test JVM that itself runs in the locale C could not pass the words on.
+    Path script = folder.resolve("script");
+    Files.writeString(script, "LC_ALL=C exec bash \"" + SCRIPT + "\" " + PROBE + " 漢字 'é ü' ☃\n");
+    ProcessBuilder builder = builder(Map.of(), List.of("bash", script.toString()));
+    Result result = finish(builder.start());
+    assertEquals(0, result.status());
+    assertEquals("args 漢字|é ü|☃", result.out().get(0));
   }
 
   @Test
