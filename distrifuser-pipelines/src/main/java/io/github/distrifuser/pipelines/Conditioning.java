@@ -1,0 +1,44 @@
+package io.github.distrifuser.pipelines;
+
+import io.github.distrifuser.models.DenoiserInputs;
+import io.github.distrifuser.tensor.NdArray;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/** Builds the batch that goes through the UNet: unconditional half first, as diffusers has it. */
+record Conditioning(
+    int height,
+    int width,
+    boolean guidance,
+    @Nullable NdArray timeIds,
+    @Nullable NdArray negativeTimeIds,
+    @Nullable NdArray timestepCond) {
+
+  DenoiserInputs inputs(PromptEmbeds e) {
+    int n = e.prompt().size(0) * (guidance ? 2 : 1);
+    NdArray negative = e.negativePrompt();
+    if (guidance && negative == null) {
+      throw new IllegalArgumentException(
+          "guidance needs negative_prompt_embeds beside prompt_embeds");
+    }
+    return new DenoiserInputs(
+        n,
+        height,
+        width,
+        guidance,
+        both(negative, e.prompt()),
+        e.pooled() == null ? null : both(e.negativePooled(), e.pooled()),
+        timeIds == null ? null : both(negativeTimeIds, timeIds),
+        timestepCond);
+  }
+
+  private NdArray both(@Nullable NdArray negative, NdArray positive) {
+    if (!guidance) {
+      return positive;
+    }
+    if (negative == null) {
+      throw new IllegalArgumentException("guidance needs negative embeddings of every kind");
+    }
+    return NdArray.concat(List.of(negative, positive));
+  }
+}

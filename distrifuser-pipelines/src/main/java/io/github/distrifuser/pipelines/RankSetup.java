@@ -1,0 +1,63 @@
+package io.github.distrifuser.pipelines;
+
+import io.github.distrifuser.backend.Backend;
+import io.github.distrifuser.backend.BackendOptions;
+import io.github.distrifuser.backend.BackendProvider;
+import io.github.distrifuser.backend.Backends;
+import io.github.distrifuser.comm.Communicator;
+import io.github.distrifuser.models.Denoiser;
+import io.github.distrifuser.models.unet.UNetConfig;
+import io.github.distrifuser.models.unet.UNetDenoiser;
+import io.github.distrifuser.nn.Layers;
+import io.github.distrifuser.nn.WeightStore;
+import io.github.distrifuser.parallel.DistriConfig;
+import io.github.distrifuser.parallel.NaivePatchDenoiser;
+import io.github.distrifuser.parallel.PatchDenoiser;
+import io.github.distrifuser.tensor.DType;
+import org.jspecify.annotations.Nullable;
+
+/** Chooses the backend and makes the denoiser of each rank. */
+final class RankSetup {
+  private final BackendProvider provider;
+  private final DType dtype;
+  private final int threads;
+
+  RankSetup(String device, @Nullable DType dtype, int threads) {
+    this.provider = Backends.choose(device);
+    this.dtype =
+        dtype != null ? dtype : provider.deviceKind().equals("cpu") ? DType.F32 : DType.F16;
+    this.threads = threads;
+  }
+
+  /** A backend for a rank of this machine. */
+  Backend backend(int localRank, int rankThreads) {
+    int device = provider.deviceKind().equals("cpu") ? 0 : localRank % provider.deviceCount();
+    return provider.create(new BackendOptions(dtype, rankThreads, device));
+  }
+
+  /** CPU threads of each of the ranks of this machine, or 0 for the backend's own default. */
+  int threadsPerRank(int localRanks) {
+    if (threads > 0 || localRanks == 1) {
+      return threads;
+    }
+    return Math.max(1, Runtime.getRuntime().availableProcessors() / localRanks);
+  }
+
+  /** The denoiser of a rank. */
+  static Denoiser denoiser(
+      UNetConfig unet,
+      Backend backend,
+      WeightStore weights,
+      Communicator world,
+      DistriConfig config) {
+    if (world.size() == 1) {
+      return new UNetDenoiser(unet, new Layers(backend, weights));
+    }
+    return switch (config.parallelism()) {
+      case PATCH -> new PatchDenoiser(unet, backend, weights, world, config);
+      case NAIVE_PATCH ->
+          new NaivePatchDenoiser(unet, new Layers(backend, weights), world, config);
+      case TENSOR -> new TensorParallelDenoiser(unet, backend, weights, world, config);
+    };
+  }
+}
