@@ -1,0 +1,204 @@
+package io.github.distrifuser.pipelines;
+
+import io.github.distrifuser.backend.Backend;
+import io.github.distrifuser.comm.Communicator;
+import io.github.distrifuser.image.GeneratedImage;
+import io.github.distrifuser.models.Denoiser;
+import io.github.distrifuser.models.unet.UNetConfig;
+import io.github.distrifuser.parallel.DistriConfig;
+import io.github.distrifuser.random.TorchGenerator;
+import io.github.distrifuser.schedulers.Scheduler;
+import io.github.distrifuser.schedulers.SchedulerKind;
+import io.github.distrifuser.schedulers.Schedulers;
+import io.github.distrifuser.tensor.DType;
+import io.github.distrifuser.tensor.NdArray;
+import io.github.distrifuser.weights.ModelConfig;
+import io.github.distrifuser.weights.WeightsException;
+import java.util.ArrayList;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The parts of a loaded pipeline: ranks and their denoiser, text encoders, VAE, scheduler. What is
+ * needed late is loaded late.
+ */
+public final class PipelineParts implements AutoCloseable {
+  private final ModelSource source;
+  private final LoadOptions options;
+  private final ModelConfig index;
+  private final UNetConfig unetConfig;
+  private final Ranks ranks;
+  private final VaeDecoder vae;
+  private final List<TextEncoder> textEncoders = new ArrayList<>();
+  private Scheduler scheduler;
+
+  private PipelineParts(DistriConfig config, ModelSource source, LoadOptions options) {
+    this.source = source;
+    this.options = options;
+    this.index = source.config("model_index.json");
+    this.unetConfig = UNetConfig.of(source.config("unet/config.json"));
+    this.scheduler = scheduler(options.scheduler());
+    this.ranks = Ranks.start(config, source, unetConfig, options);
+    this.vae = new VaeDecoder(source, options.variant(), ranks);
+  }
+
+  /**
+   * Loads a model for a pipeline.
+   *
+   * @param pipelineClass diffusers' name of the pipeline that asks
+   * @throws WeightsException where the model is of another pipeline, or something is wrong with it
+   */
+  public static PipelineParts load(
+      DistriConfig config, String model, LoadOptions options, String pipelineClass) {
+    ModelSource source = ModelSource.resolve(model, options.seed());
+    ModelConfig index = source.config("model_index.json");
+    String found = index.getString("_class_name");
+    if (!found.equals(pipelineClass)) {
+      throw new WeightsException(
+          index.source(), "_class_name: expected " + pipelineClass + ", found " + found);
+    }
+    PipelineParts parts = new PipelineParts(config, source, options);
+    try {
+      parts.ranks.prepare();
+    } catch (RuntimeException | Error e) {
+      parts.close();
+      throw e;
+    }
+    return parts;
+  }
+
+  /** The folder's model_index.json. */
+  public ModelConfig index() {
+    return index;
+  }
+
+  UNetConfig unetConfig() {
+    return unetConfig;
+  }
+
+  /** How many times smaller latents are than pictures. */
+  int vaeScaleFactor() {
+    return vae.config().downFactor();
+  }
+
+  /** Type of activations. */
+  public DType dtype() {
+    return ranks.front().dtype();
+  }
+
+  /** The backend that text encoders run on. */
+  public Backend backend() {
+    return ranks.front();
+  }
+
+  Communicator world() {
+    return ranks.world();
+  }
+
+  /** Number of ranks, threads and processes alike. */
+  public int ranks() {
+    return ranks.count();
+  }
+
+  /** CPU threads of each rank. */
+  public int threadsPerRank() {
+    return ranks.threadsPerRank();
+  }
+
+  Denoiser denoiser() {
+    return ranks.denoiser();
+  }
+
+  /**
+   * A text encoder with its tokenizer, or null where the model has none.
+   *
+   * @param suffix {@code ""} or {@code "_2"}
+   */
+  public @Nullable TextEncoder textEncoder(String suffix, boolean withProjection) {
+    if (source.isRandom() || index.componentClass("text_encoder" + suffix) == null) {
+      return null;
+    }
+    TextEncoder e =
+        new TextEncoder(source, options.variant(), ranks.front(), suffix, withProjection);
+    textEncoders.add(e);
+    return e;
+  }
+
+  void afterEncoding() {
+    if (options.releaseAfterUse()) {
+      textEncoders.forEach(TextEncoder::release);
+      ranks.front().trim();
+    }
+  }
+
+  /** Seeded embeddings for models without text encoders. */
+  PromptEmbeds randomEmbeds(int prompts, boolean guidance) {
+    TorchGenerator g = new TorchGenerator(options.seed());
+    int width = unetConfig.crossAttentionDim().get(unetConfig.crossAttentionDim().size() - 1);
+    int joined = unetConfig.projectionClassEmbeddingsInputDim();
+    int pooled = joined - 6 * unetConfig.additionTimeEmbedDim();
+    return new PromptEmbeds(
+        normal(g, prompts, 77, width),
+        guidance ? normal(g, prompts, 77, width) : null,
+        joined == 0 ? null : normal(g, prompts, pooled),
+        joined == 0 || !guidance ? null : normal(g, prompts, pooled));
+  }
+
+  private static NdArray normal(TorchGenerator g, long... dims) {
+    return NdArray.of(g.randn(dims), dims);
+  }
+
+  // --- scheduler ---
+
+  private Scheduler scheduler(SchedulerKind kind) {
+    ModelConfig c = source.config("scheduler/scheduler_config.json");
+    try {
+      return Schedulers.fromConfig(kind, c.toMap());
+    } catch (IllegalArgumentException e) {
+      throw new WeightsException(c.source(), String.valueOf(e.getMessage()), e);
+    }
+  }
+
+  synchronized void setScheduler(SchedulerKind kind) {
+    scheduler = scheduler(kind);
+  }
+
+  synchronized Scheduler newScheduler() {
+    return scheduler.fresh();
+  }
+
+  // --- decoding ---
+
+  boolean decodesHere() {
+    return ranks.world().rank() == 0;
+  }
+
+  List<GeneratedImage> decode(NdArray latents) {
+    return vae.decode(latents);
+  }
+
+  // --- what a run did ---
+
+  void beginStats() {
+    ranks.beginStats();
+  }
+
+  void recordStep() {
+    ranks.recordStep();
+  }
+
+  RunReport report(double encode, List<Double> steps, double decode) {
+    return new RunReport(encode, steps, decode, ranks.bytesSent(), ranks.waitSeconds());
+  }
+
+  /** Tells the other ranks that this one has failed, so that they need not wait for it. */
+  void failed(Throwable cause) {
+    ranks.failed(cause);
+  }
+
+  @Override
+  public void close() {
+    vae.close();
+    ranks.close();
+  }
+}
