@@ -2,6 +2,7 @@ package io.github.distrifuser.weights;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.core.json.JsonReadFeature;
+import com.fasterxml.jackson.core.type.TypeReference;
 import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.json.JsonMapper;
@@ -11,6 +12,7 @@ import java.io.IOException;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
+import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
@@ -113,6 +115,11 @@ public final class ModelConfig {
     return keys().stream()
         .filter(k -> !k.startsWith("_") && !seen.contains(k))
         .collect(Collectors.toCollection(LinkedHashSet::new));
+  }
+
+  /** All values as Java's own: numbers, strings, booleans, lists, maps, null; keys in order. */
+  public Map<String, @Nullable Object> toMap() {
+    return JSON.convertValue(root, new TypeReference<LinkedHashMap<String, @Nullable Object>>() {});
   }
 
   // --- single values ---
