@@ -1,0 +1,140 @@
+package io.github.distrifuser.models;
+
+import static io.github.distrifuser.models.ReferenceModels.array;
+import static io.github.distrifuser.models.ReferenceModels.assertNear;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+
+import io.github.distrifuser.backend.Backend;
+import io.github.distrifuser.models.clip.CLIPTextConfig;
+import io.github.distrifuser.models.clip.CLIPTextModel;
+import io.github.distrifuser.models.clip.CLIPTextOutput;
+import io.github.distrifuser.models.unet.UNet2DConditionModel;
+import io.github.distrifuser.models.unet.UNetConfig;
+import io.github.distrifuser.models.unet.UNetInput;
+import io.github.distrifuser.models.vae.AutoencoderKL;
+import io.github.distrifuser.models.vae.AutoencoderKLConfig;
+import io.github.distrifuser.nn.Layers;
+import io.github.distrifuser.nn.TextContext;
+import io.github.distrifuser.nn.WeightStore;
+import io.github.distrifuser.tensor.NdArray;
+import io.github.distrifuser.tensor.Tensor;
+import io.github.distrifuser.weights.SafetensorsFile;
+import io.github.distrifuser.weights.StateDict;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** The models against what diffusers and transformers compute, on any backend. */
+public abstract class ModelSuite {
+  private Backend backend;
+
+  /** The backend under test. */
+  protected abstract Backend newBackend();
+
+  /** Largest difference allowed, as a share of the expected tensor's deviation. */
+  protected double tolerance() {
+    return 1e-4;
+  }
+
+  @BeforeEach
+  void open() {
+    backend = newBackend();
+  }
+
+  @AfterEach
+  void everythingIsFreed() {
+    assertEquals(0, backend.memory().liveTensors(), "tensors left open");
+    assertEquals(0, backend.memory().liveBytes(), "bytes left open");
+    backend.close();
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "tiny-sd1, text_encoder, false",
+    "tiny-sd2, text_encoder, false",
+    "tiny-sdxl, text_encoder, false",
+    "tiny-sdxl, text_encoder_2, true"
+  })
+  void textEncoder(String model, String component, boolean projection) {
+    CLIPTextConfig config =
+        CLIPTextConfig.of(ReferenceModels.folder(model).readConfig(component + "/config.json"));
+    try (StateDict dict = ReferenceModels.weights(model, component, "model");
+        SafetensorsFile expected = ReferenceModels.tensors("text/" + model);
+        CLIPTextModel text =
+            new CLIPTextModel(config, new Layers(backend, new WeightStore(dict)), projection)) {
+      CLIPTextOutput out = text.forward(ReferenceModels.ids(expected, component + ".input_ids"), 2);
+      assertNear(
+          "last_hidden_state",
+          array(expected, component + ".last_hidden_state"),
+          out.lastHiddenState(),
+          tolerance());
+      assertNear(
+          "penultimate",
+          array(expected, component + ".penultimate"),
+          out.hiddenStates(),
+          tolerance());
+      String pooled = component + (projection ? ".text_embeds" : ".pooler_output");
+      assertNear(pooled, array(expected, pooled), out.pooled(), tolerance());
+      assertEquals(0, dict.unused().size(), () -> "left over: " + dict.unused());
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"tiny-sd1", "tiny-sd2", "tiny-sdxl"})
+  void unet(String model) {
+    UNetConfig config = UNetConfig.of(ReferenceModels.folder(model).readConfig("unet/config.json"));
+    try (StateDict dict = ReferenceModels.weights(model, "unet", "diffusion_pytorch_model");
+        SafetensorsFile expected = ReferenceModels.tensors("unet/" + model);
+        WeightStore store = new WeightStore(dict)) {
+      UNet2DConditionModel unet = new UNet2DConditionModel(config, new Layers(backend, store));
+      boolean xl = expected.has("text_embeds");
+      try (Tensor sample = upload(array(expected, "sample").toChannelsLast());
+          Tensor states = upload(array(expected, "encoder_hidden_states"));
+          Tensor pooled = xl ? upload(array(expected, "text_embeds")) : upload(NdArray.zeros(1))) {
+        UNetInput in =
+            new UNetInput(
+                sample,
+                new float[] {801, 13},
+                TextContext.of(states),
+                xl ? pooled : null,
+                xl ? array(expected, "time_ids").data() : null,
+                null,
+                null,
+                null);
+        try (Tensor y = unet.forward(in)) {
+          NdArray out = new NdArray(backend.toFloats(y), y.shape()).toChannelsFirst();
+          assertNear(model, array(expected, "output"), out, tolerance());
+        }
+      }
+      unet.releaseCaches();
+      assertEquals(0, dict.unused().size(), () -> "left over: " + dict.unused());
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"tiny-sd1", "tiny-sd2", "tiny-sdxl"})
+  void vae(String model) {
+    AutoencoderKLConfig config =
+        AutoencoderKLConfig.of(ReferenceModels.folder(model).readConfig("vae/config.json"));
+    try (StateDict dict = ReferenceModels.weights(model, "vae", "diffusion_pytorch_model");
+        SafetensorsFile expected = ReferenceModels.tensors("vae/" + model);
+        AutoencoderKL vae = new AutoencoderKL(config, new Layers(backend, new WeightStore(dict)))) {
+      assertNear(
+          "decoded",
+          array(expected, "decoded"),
+          vae.decode(array(expected, "latent")),
+          tolerance());
+      assertNear(
+          "moments", array(expected, "moments"), vae.encode(array(expected, "image")), tolerance());
+      assertEquals(0, dict.unused().size(), () -> "left over: " + dict.unused());
+    }
+  }
+
+  private Tensor upload(NdArray a) {
+    Tensor t = backend.allocate(a.shape().toArray());
+    backend.write(a.data(), 0, t);
+    return t;
+  }
+}
