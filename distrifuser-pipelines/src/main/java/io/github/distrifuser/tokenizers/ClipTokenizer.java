@@ -1,0 +1,171 @@
+package io.github.distrifuser.tokenizers;
+
+import ai.djl.huggingface.tokenizers.HuggingFaceTokenizer;
+import io.github.distrifuser.weights.ModelConfig;
+import io.github.distrifuser.weights.ModelFolder;
+import io.github.distrifuser.weights.WeightsException;
+import java.io.ByteArrayInputStream;
+import java.io.IOException;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.Objects;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * transformers' fast CLIPTokenizer: text to the fixed number of token ids that a text encoder
+ * takes. Thread-safe.
+ */
+public final class ClipTokenizer implements AutoCloseable {
+  private final HuggingFaceTokenizer tokenizer;
+  private final int modelMaxLength;
+  private final int bos;
+  private final int eos;
+  private final int pad;
+
+  private ClipTokenizer(
+      HuggingFaceTokenizer tokenizer, int modelMaxLength, int bos, int eos, int pad) {
+    this.tokenizer = tokenizer;
+    this.modelMaxLength = modelMaxLength;
+    this.bos = bos;
+    this.eos = eos;
+    this.pad = pad;
+  }
+
+  /**
+   * An encoded prompt.
+   *
+   * @param ids {@link #modelMaxLength()} ids: begin, the prompt's, end, padding
+   * @param removed the end of the prompt that found no room, as text; null where all did
+   */
+  public record Encoded(int[] ids, @Nullable String removed) {
+    @Override
+    public boolean equals(@Nullable Object o) {
+      return o instanceof Encoded e
+          && Arrays.equals(ids, e.ids)
+          && Objects.equals(removed, e.removed);
+    }
+
+    @Override
+    public int hashCode() {
+      return Arrays.hashCode(ids);
+    }
+
+    @Override
+    public String toString() {
+      return Arrays.toString(ids) + (removed == null ? "" : " without '" + removed + "'");
+    }
+  }
+
+  /**
+   * Loads a tokenizer from vocab.json, merges.txt, tokenizer_config.json and
+   * special_tokens_map.json.
+   *
+   * @param component folder within the model, as in {@code tokenizer_2}
+   * @throws WeightsException naming the file that is missing or malformed
+   */
+  public static ClipTokenizer load(ModelFolder folder, String component) {
+    ModelConfig config = folder.readConfig(component + "/tokenizer_config.json");
+    ModelConfig special =
+        folder.exists(component + "/special_tokens_map.json")
+            ? folder.readConfig(component + "/special_tokens_map.json")
+            : config;
+    String vocabFile = component + "/vocab.json";
+    Map<String, Integer> vocab =
+        ClipTokenizerJson.vocabulary(vocabFile, folder.readBytes(vocabFile));
+    String mergesFile = component + "/merges.txt";
+    var merges = ClipTokenizerJson.merges(mergesFile, folder.readBytes(mergesFile), vocab);
+    Map<String, Integer> ids = new LinkedHashMap<>();
+    String bos = token(special, config, "bos_token", "<|startoftext|>", vocab, vocabFile, ids);
+    String eos = token(special, config, "eos_token", "<|endoftext|>", vocab, vocabFile, ids);
+    String unknown = token(special, config, "unk_token", eos, vocab, vocabFile, ids);
+    String pad = token(special, config, "pad_token", eos, vocab, vocabFile, ids);
+    byte[] json = ClipTokenizerJson.describe(vocab, merges, bos, eos, unknown, ids);
+    int length = config.getInt("model_max_length", 77);
+    if (length < 2) {
+      throw new WeightsException(config.source(), "model_max_length: too short: " + length);
+    }
+    return new ClipTokenizer(
+        open(component, json), length, id(ids, bos), id(ids, eos), id(ids, pad));
+  }
+
+  private static int id(Map<String, Integer> ids, String token) {
+    Integer id = ids.get(token);
+    if (id == null) {
+      throw new IllegalStateException(token);
+    }
+    return id;
+  }
+
+  /** A special token's text: written as a string or as an object with its content. */
+  private static String token(
+      ModelConfig special,
+      ModelConfig config,
+      String key,
+      String otherwise,
+      Map<String, Integer> vocab,
+      String vocabFile,
+      Map<String, Integer> ids) {
+    ModelConfig c = special.has(key) ? special : config;
+    String text = otherwise;
+    if (c.has(key)) {
+      Object value = c.toMap().get(key);
+      text =
+          value instanceof Map<?, ?> m && m.get("content") instanceof String s
+              ? s
+              : c.getString(key);
+    }
+    Integer id = vocab.get(text);
+    if (id == null) {
+      throw new WeightsException(vocabFile, "the " + key + " '" + text + "' is not in it");
+    }
+    ids.put(text, id);
+    return text;
+  }
+
+  private static HuggingFaceTokenizer open(String component, byte[] json) {
+    try {
+      return HuggingFaceTokenizer.newInstance(
+          new ByteArrayInputStream(json), Map.of("truncation", "false", "padding", "false"));
+    } catch (IOException | RuntimeException e) {
+      throw new WeightsException(component, "cannot be loaded: " + e.getMessage(), e);
+    }
+  }
+
+  /** Number of ids that an encoded prompt has. */
+  public int modelMaxLength() {
+    return modelMaxLength;
+  }
+
+  /** The prompt's own ids, of any number, without begin and end. */
+  public int[] tokenize(String prompt) {
+    long[] ids = tokenizer.encode(prompt, false, false).getIds();
+    return Arrays.stream(ids).mapToInt(Math::toIntExact).toArray();
+  }
+
+  /** The prompt's ids between begin and end, padded or cut to {@link #modelMaxLength()}. */
+  public Encoded encode(String prompt) {
+    int[] own = tokenize(prompt);
+    int room = modelMaxLength - 2;
+    int used = Math.min(own.length, room);
+    int[] ids = new int[modelMaxLength];
+    Arrays.fill(ids, pad);
+    ids[0] = bos;
+    System.arraycopy(own, 0, ids, 1, used);
+    ids[used + 1] = eos;
+    String removed =
+        own.length <= room ? null : decode(Arrays.copyOfRange(own, room, own.length));
+    return new Encoded(ids, removed);
+  }
+
+  /** Ids back to text. */
+  public String decode(int[] ids) {
+    String text = tokenizer.decode(Arrays.stream(ids).asLongStream().toArray(), true);
+    return text.replace("</w>", " ").strip();
+  }
+
+  @Override
+  public void close() {
+    tokenizer.close();
+  }
+}
