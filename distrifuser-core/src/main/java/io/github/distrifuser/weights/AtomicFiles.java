@@ -27,12 +27,12 @@ public final class AtomicFiles {
    * Writes a file, or leaves what was there untouched: a temporary file beside it is written, then
    * moved over it. The temporary file is gone after a failure.
    *
-   * @throws IOException with a message that names the file
+   * @throws IOException with a message that says why, and does not name the file
    */
   public static void write(Path file, Body body) throws IOException {
     Path target = file.toAbsolutePath();
     if (Files.isDirectory(target)) {
-      throw new IOException(file + ": cannot be written: it is a directory");
+      throw new IOException("cannot be written: it is a directory");
     }
     Path temporary = target.resolveSibling("." + target.getFileName() + "." + UUID.randomUUID());
     try {
@@ -47,7 +47,7 @@ public final class AtomicFiles {
         Files.deleteIfExists(temporary);
       }
     } catch (IOException e) {
-      throw new IOException(file + ": cannot be written: " + reason(e), e);
+      throw new IOException("cannot be written: " + reason(e), e);
     }
   }
 

@@ -98,7 +98,7 @@ public final class SafetensorsWriter {
     try {
       AtomicFiles.write(file, this::writeTo);
     } catch (IOException e) {
-      throw new WeightsException(String.valueOf(e.getMessage()), e);
+      throw new WeightsException(file.toString(), String.valueOf(e.getMessage()), e);
     }
   }
 

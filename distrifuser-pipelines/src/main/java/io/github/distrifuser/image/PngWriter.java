@@ -31,7 +31,7 @@ final class PngWriter {
             }
           });
     } catch (IOException e) {
-      throw new UncheckedIOException(e.getMessage(), e);
+      throw new UncheckedIOException(file + ": " + e.getMessage(), e);
     }
   }
 

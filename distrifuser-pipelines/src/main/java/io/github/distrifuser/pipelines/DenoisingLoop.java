@@ -81,7 +81,10 @@ final class DenoisingLoop {
    * @throws CancellationException where the thread is interrupted or the deadline passes
    */
   NdArray run(
-      NdArray start, PromptEmbeds embeds, Consumer<Integer> afterStep, @Nullable Long deadlineNanos) {
+      NdArray start,
+      PromptEmbeds embeds,
+      Consumer<Integer> afterStep,
+      @Nullable Long deadlineNanos) {
     NdArray latents = start;
     PromptEmbeds used = embeds;
     denoiser.begin(conditioning.inputs(used));
@@ -112,10 +115,8 @@ final class DenoisingLoop {
   }
 
   private NdArray step(NdArray latents, double t, StepOptions options) {
-    NdArray scaled =
-        new NdArray(scheduler.scaleModelInput(latents.data(), t), latents.shape());
-    NdArray input =
-        conditioning.guidance() ? NdArray.concat(List.of(scaled, scaled)) : scaled;
+    NdArray scaled = new NdArray(scheduler.scaleModelInput(latents.data(), t), latents.shape());
+    NdArray input = conditioning.guidance() ? NdArray.concat(List.of(scaled, scaled)) : scaled;
     NdArray predicted = denoiser.predict(input, (float) t);
     NdArray noise =
         conditioning.guidance()

@@ -152,8 +152,7 @@ public abstract class DistriPipeline implements AutoCloseable {
 
     // 6. Denoise
     DenoisingLoop loop =
-        new DenoisingLoop(
-            parts.denoiser(), scheduler, request, conditioning, scale, generators);
+        new DenoisingLoop(parts.denoiser(), scheduler, request, conditioning, scale, generators);
     parts.beginStats();
     NdArray last;
     try (ProgressReporter bar = ProgressReporter.start(progress, "", loop.calls())) {
@@ -172,8 +171,7 @@ public abstract class DistriPipeline implements AutoCloseable {
     begin = System.nanoTime();
     boolean decode = request.outputType() == OutputType.IMAGE && parts.decodesHere();
     List<GeneratedImage> pictures = decode ? parts.decode(last) : List.of();
-    RunReport report =
-        parts.report(encodeSeconds, loop.stepSeconds(), decode ? seconds(begin) : 0);
+    RunReport report = parts.report(encodeSeconds, loop.stepSeconds(), decode ? seconds(begin) : 0);
     return new PipelineOutput(pictures, last, loop.isInterrupted(), report);
   }
 
@@ -233,8 +231,7 @@ public abstract class DistriPipeline implements AutoCloseable {
     if (noise == null) {
       noise = new NdArray(Draws.randn(generators, parts.dtype(), shape), shape);
     } else if (!noise.shape().equals(shape)) {
-      throw new IllegalArgumentException(
-          "latents: expected " + shape + ", found " + noise.shape());
+      throw new IllegalArgumentException("latents: expected " + shape + ", found " + noise.shape());
     }
     float sigma = s.initNoiseSigma();
     float[] scaled = new float[noise.data().length];

@@ -55,9 +55,8 @@ final class RankSetup {
     }
     return switch (config.parallelism()) {
       case PATCH -> new PatchDenoiser(unet, backend, weights, world, config);
-      case NAIVE_PATCH ->
-          new NaivePatchDenoiser(unet, new Layers(backend, weights), world, config);
-      case TENSOR -> new TensorParallelDenoiser(unet, backend, weights, world, config);
+      case NAIVE_PATCH -> new NaivePatchDenoiser(unet, new Layers(backend, weights), world, config);
+      case TENSOR -> throw new IllegalArgumentException("tensor");
     };
   }
 }

@@ -59,10 +59,7 @@ public final class TextEncoder implements AutoCloseable {
   public synchronized CLIPTextModel model() {
     CLIPTextModel m = model;
     if (m == null) {
-      StateDict dict =
-          source
-              .weights(component, "model", variant)
-              .renamed(TextEncoder::withPrefix);
+      StateDict dict = source.weights(component, "model", variant).renamed(TextEncoder::withPrefix);
       m = new CLIPTextModel(config, new Layers(backend, new WeightStore(dict)), withProjection);
       dict.warnUnused();
       model = m;

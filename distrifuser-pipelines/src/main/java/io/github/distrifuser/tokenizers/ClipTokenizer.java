@@ -153,8 +153,7 @@ public final class ClipTokenizer implements AutoCloseable {
     ids[0] = bos;
     System.arraycopy(own, 0, ids, 1, used);
     ids[used + 1] = eos;
-    String removed =
-        own.length <= room ? null : decode(Arrays.copyOfRange(own, room, own.length));
+    String removed = own.length <= room ? null : decode(Arrays.copyOfRange(own, room, own.length));
     return new Encoded(ids, removed);
   }
 

@@ -8,7 +8,6 @@ import io.github.distrifuser.pipelines.TextEncoder;
 import io.github.distrifuser.tensor.NdArray;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
-import org.jspecify.annotations.Nullable;
 
 /** StableDiffusionPipeline's encode_prompt: the encoder's last state. */
 final class SdPromptEncoder implements PromptEncoder {

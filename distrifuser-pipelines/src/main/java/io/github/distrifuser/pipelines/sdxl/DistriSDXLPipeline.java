@@ -75,8 +75,7 @@ public final class DistriSDXLPipeline extends DistriPipeline {
   @Override
   protected NdArray timeIds(GenerationRequest r, int height, int width, boolean negative) {
     ImageSize picture = new ImageSize(height, width);
-    boolean own =
-        negative && r.negativeOriginalSize() != null && r.negativeTargetSize() != null;
+    boolean own = negative && r.negativeOriginalSize() != null && r.negativeTargetSize() != null;
     ImageSize original = own ? r.negativeOriginalSize() : r.originalSize();
     ImageSize target = own ? r.negativeTargetSize() : r.targetSize();
     ImageSize crop = own ? r.negativeCropsCoordsTopLeft() : r.cropsCoordsTopLeft();

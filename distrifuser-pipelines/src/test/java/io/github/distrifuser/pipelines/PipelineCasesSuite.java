@@ -1,0 +1,34 @@
+package io.github.distrifuser.pipelines;
+
+import io.github.distrifuser.parallel.DistriConfig;
+import java.io.IOException;
+import java.util.List;
+import java.util.stream.Stream;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/** Every single-device reference case of a whole generation, on whatever backend is there. */
+public abstract class PipelineCasesSuite {
+
+  /** Names of all cases. */
+  static Stream<String> cases() throws IOException {
+    List<String> names = PipelineCase.names("pipeline");
+    if (names.size() < 14) {
+      throw new IllegalStateException("only " + names);
+    }
+    return names.stream();
+  }
+
+  /** The backend to run on. */
+  protected abstract String device();
+
+  @ParameterizedTest
+  @MethodSource("cases")
+  void equalsDiffusers(String name) {
+    PipelineCase c = PipelineCase.load(name);
+    try (DistriPipeline p =
+        c.pipeline(DistriConfig.defaults(), c.options().device(device()).build())) {
+      c.check(p);
+    }
+  }
+}
