@@ -208,7 +208,7 @@ public interface Backend extends AutoCloseable {
    */
   void upsampleNearest2x(Tensor x, Tensor out);
 
-  /** Joins {@code [b, h, w, c_i]} or {@code [b, l, c_i]} along the channels. */
+  /** Joins {@code [b, h, w, c_i]} along the channels. */
   void concatChannels(List<Tensor> parts, Tensor out);
 
   /**

@@ -243,13 +243,13 @@ public final class OperatorChecks {
     if (parts.isEmpty()) {
       throw c.bad("parts", "expected at least one, found none");
     }
-    c.rank("out", out, "[b, h, w, c] or [b, l, c]", 3, 4);
+    c.rank("out", out, "[b, h, w, c]", 4, 4);
     c.denseBatches("out", out);
     long channels = 0;
     for (int i = 0; i < parts.size(); i++) {
       Tensor p = parts.get(i);
       String role = "part " + i;
-      c.rank(role, p, "[.., c]", out.shape().rank(), out.shape().rank());
+      c.rank(role, p, "[b, h, w, c]", 4, 4);
       c.shape(role, p, out.shape().with(-1, p.shape().dim(-1)));
       c.denseBatches(role, p);
       c.disjoint(role, p, out);
