@@ -176,6 +176,7 @@ public interface Backend extends AutoCloseable {
    */
   default void combineMoments(
       MomentRule rule, Tensor all, Tensor own, double[] weights, int index, Tensor out) {
+    OperatorChecks.combineMoments(all, own, weights, index, out);
     write(HostMoments.combine(rule, toFloats(all), toFloats(own), weights, index), 0, out);
   }
 

@@ -144,6 +144,20 @@ public final class OperatorChecks {
     c.sameOrDisjoint("x", x, out);
   }
 
+  /** {@link Backend#combineMoments}. */
+  public static void combineMoments(
+      Tensor all, Tensor own, double[] weights, int index, Tensor out) {
+    CallChecks c = new CallChecks("combineMoments", null, DType.F32);
+    c.rank("own", own, "[b, groups, 2]", 3, 3);
+    c.shape("own", own, own.shape().with(2, 2));
+    Shape s = own.shape();
+    c.shape("all", all, Shape.of(weights.length, s.dim(0), s.dim(1), 2));
+    c.shape("out", out, s);
+    if (index < 0 || index >= weights.length) {
+      throw c.bad("index", "expected 0 to " + (weights.length - 1) + ", found " + index);
+    }
+  }
+
   /** {@link Backend#layerNorm}. */
   public static void layerNorm(DType dtype, Tensor x, PreparedWeight affine, Tensor out) {
     CallChecks c = new CallChecks("layerNorm", affine, dtype);

@@ -40,8 +40,6 @@ public interface ArgumentCases extends OperatorCases {
     refused(() -> b.linear(x, w, none, null, tensor(2, 6, 6)), "[2, 5, 6]", "[2, 6, 6]");
     refused(() -> b.linear(x, w, none, null, tensor(10, 6)), "[2, 5, 6]", "[10, 6]");
     refused(() -> b.linear(x, w, none, tensor(2, 5, 8), out), "[2, 5, 6]", "[2, 5, 8]");
-    Tensor every = tensor(2, 5, 6, 2).slice(-1, 0, 1).reshape(2, 5, 6, 1);
-    assertTrue(every.stride(2) == 2);
     DType other = b.dtype() == DType.F32 ? DType.F16 : DType.F32;
     Tensor typed = rig().own(b.allocate(other, Shape.of(2, 5, 8)));
     refused(() -> b.linear(typed, w, none, null, out), b.dtype().name(), other + "[2, 5, 8]");
@@ -101,6 +99,21 @@ public interface ArgumentCases extends OperatorCases {
     refused(() -> b.groupNormWith(x, moments, w, 6, 1e-5f, none, x), "[2, 6, 2]", "[2, 4, 2]");
     refused(() -> b.layerNorm(tensor(2, 11), w, 1e-5f, tensor(2, 11)), "12", "[2, 11]");
     refused(() -> b.layerNorm(tensor(2, 12), w, 1e-5f, tensor(3, 12)), "[2, 12]", "[3, 12]");
+  }
+
+  @Test
+  default void combiningRefusesWrongMoments() {
+    Backend b = rig().tested;
+    Tensor all = rig().own(b.allocate(DType.F32, Shape.of(3, 2, 4, 2)));
+    Tensor own = rig().own(b.allocate(DType.F32, Shape.of(2, 4, 2)));
+    Tensor out = rig().own(b.allocate(DType.F32, Shape.of(2, 4, 2)));
+    MomentRule rule = MomentRule.FRESH;
+    refused(
+        () -> b.combineMoments(rule, all, own, new double[] {0.5, 0.5}, 0, out),
+        "[2, 2, 4, 2]",
+        "[3, 2, 4, 2]");
+    refused(() -> b.combineMoments(rule, all, all, new double[3], 0, out), "[3, 2, 4, 2]");
+    refused(() -> b.combineMoments(rule, all, own, new double[3], 3, out), "0 to 2", "3");
   }
 
   @Test
