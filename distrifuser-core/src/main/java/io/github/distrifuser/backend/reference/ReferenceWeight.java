@@ -95,12 +95,10 @@ final class ReferenceWeight implements PreparedWeight {
     return shape.size(0);
   }
 
-  /** Sets {@code out[at..]} to the bias, or to zero. */
-  void bias(float[] out, int at) {
-    if (bias == null) {
-      Arrays.fill(out, at, at + outputs(), 0f);
-    } else {
-      System.arraycopy(bias, firstRow, out, at, outputs());
+  /** Sets each output to its bias, or to zero. */
+  void bias(double[] out) {
+    for (int o = 0; o < out.length; o++) {
+      out[o] = bias == null ? 0 : bias[firstRow + o];
     }
   }
 
