@@ -27,10 +27,15 @@ public final class PatchRows {
    * @param rows rows (or columns) of the latent
    * @param factor what boundaries are multiples of
    * @param weights one a rank, positive
-   * @throws IllegalArgumentException where there are more ranks than units, saying how many do
+   * @throws IllegalArgumentException where there are more ranks than units, saying how many would
+   *     do; or where a weight is not a positive number
    */
   public static PatchRows weighted(int rows, int factor, double[] weights) {
     int n = weights.length;
+    if (rows < 1 || n < 1 || !Arrays.stream(weights).allMatch(w -> w > 0 && Double.isFinite(w))) {
+      throw new IllegalArgumentException(
+          rows + " rows for ranks of weights " + Arrays.toString(weights));
+    }
     int units = (rows + factor - 1) / factor;
     if (n > units) {
       throw new IllegalArgumentException(
@@ -54,8 +59,9 @@ public final class PatchRows {
       given += share[i];
     }
     for (; given < units; given++) {
-      share[largest(remainder)]++;
-      remainder[largest(remainder)]--;
+      int to = largest(remainder);
+      share[to]++;
+      remainder[to]--;
     }
     for (; given > units; given--) {
       int from = smallestAboveOne(remainder, share);
@@ -69,10 +75,11 @@ public final class PatchRows {
     return new PatchRows(starts);
   }
 
+  /** The last of equals, as the last patch's last unit may be less than whole. */
   private static int largest(double[] v) {
     int at = 0;
     for (int i = 1; i < v.length; i++) {
-      if (v[i] > v[at]) {
+      if (v[i] >= v[at]) {
         at = i;
       }
     }

@@ -165,7 +165,7 @@ class DenoisersTest {
     List<NdArray> all = ranks(3, c, in, 2);
     for (int step = 0; step < 2; step++) {
       boolean rows = scheme == SplitScheme.ROW || (scheme == SplitScheme.ALTERNATE && step == 0);
-      int[] cuts = rows ? new int[] {0, 8, 12, 14} : new int[] {0, 8, 16, 18};
+      int[] cuts = rows ? new int[] {0, 4, 8, 14} : new int[] {0, 4, 12, 18};
       for (int p = 0; p < 3; p++) {
         Region r =
             rows
