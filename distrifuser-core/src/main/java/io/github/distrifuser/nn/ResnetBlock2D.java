@@ -72,7 +72,12 @@ public final class ResnetBlock2D implements ResnetLayer {
   private Tensor normalised(Tensor x, @Nullable Tensor activatedTime) {
     try (Tensor h = first(x, activatedTime)) {
       Tensor n = conv2.input(h.shape().dim(0), h.shape().dim(1), h.shape().dim(2), h.size(3));
-      norm2.forward(h, activation, n);
+      try {
+        norm2.forward(h, activation, n);
+      } catch (RuntimeException e) {
+        n.close();
+        throw e;
+      }
       return n;
     }
   }
