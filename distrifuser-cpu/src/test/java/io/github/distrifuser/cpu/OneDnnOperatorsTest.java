@@ -254,8 +254,9 @@ class OneDnnOperatorsTest {
       backend.layerNorm(dense(backend, x, b, l, c), p, 1e-5f, y);
       assertClose("layer norm", expected, backend.toFloats(y), 1e-5, 1e-5);
       Tensor g = gapped(backend, x, b, l, c);
-      backend.layerNorm(g, p, 1e-5f, g);
-      assertClose("in place, gaps", expected, backend.toFloats(g), 1e-5, 1e-5);
+      Tensor z = gapped(backend, new float[x.length], b, l, c);
+      backend.layerNorm(g, p, 1e-5f, z);
+      assertClose("gaps", expected, backend.toFloats(z), 1e-5, 1e-5);
     }
   }
 
