@@ -28,6 +28,19 @@ public enum DType {
     return this == F32 || this == F16 || this == BF16;
   }
 
+  /** torch's name, as in {@code float32}. */
+  public String torchName() {
+    return switch (this) {
+      case F32 -> "float32";
+      case F16 -> "float16";
+      case BF16 -> "bfloat16";
+      case F64 -> "float64";
+      case I64 -> "int64";
+      case I32 -> "int32";
+      case U8 -> "uint8";
+    };
+  }
+
   /**
    * Parses torch's and the command line's names: {@code float32}, {@code float16}, {@code
    * bfloat16}.

@@ -11,6 +11,7 @@ public final class GeneratedImage {
   private final int height;
   private final int width;
   private final byte[] rgb; // [height, width, 3]
+  private final Map<String, String> text;
 
   /**
    * Wraps pixels.
@@ -18,6 +19,10 @@ public final class GeneratedImage {
    * @param rgb {@code [height, width, 3]}; not copied
    */
   public GeneratedImage(int height, int width, byte[] rgb) {
+    this(height, width, rgb, Map.of());
+  }
+
+  private GeneratedImage(int height, int width, byte[] rgb, Map<String, String> text) {
     if (height < 1 || width < 1 || rgb.length != Math.multiplyExact(3, height * width)) {
       throw new IllegalArgumentException(
           rgb.length + " bytes for a picture of " + height + " x " + width);
@@ -25,6 +30,17 @@ public final class GeneratedImage {
     this.height = height;
     this.width = width;
     this.rgb = rgb;
+    this.text = text;
+  }
+
+  /** The same pixels with texts that are saved with them, by keyword. */
+  public GeneratedImage withText(Map<String, String> newText) {
+    return new GeneratedImage(height, width, rgb, Map.copyOf(newText));
+  }
+
+  /** Texts that are saved with the pixels, by keyword; a pipeline puts in its parameters. */
+  public Map<String, String> text() {
+    return text;
   }
 
   /**
@@ -82,22 +98,22 @@ public final class GeneratedImage {
     return image;
   }
 
-  /** Saves a PNG without text; see {@link #save(Path, Map)}. */
-  public void save(Path file) {
-    save(file, Map.of());
-  }
-
   /**
-   * Saves a PNG: written beside the file and moved into its place, so that there is never half a
-   * picture.
+   * Saves a PNG with its {@link #text()}: written beside the file and moved into its place, so that
+   * there is never half a picture.
    *
-   * @param text texts to put into it, by keyword
    * @throws java.io.UncheckedIOException naming the file where it cannot be written
    */
-  public void save(Path file, Map<String, String> text) {
+  public void save(Path file) {
     PngWriter.write(this, file, text);
   }
 
+  /** {@link #save(Path)}. */
+  public void save(String file) {
+    save(Path.of(file));
+  }
+
+  /** Whether the pixels are equal. */
   @Override
   public boolean equals(Object o) {
     return o instanceof GeneratedImage i

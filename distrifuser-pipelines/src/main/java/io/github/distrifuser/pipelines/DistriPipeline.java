@@ -1,5 +1,6 @@
 package io.github.distrifuser.pipelines;
 
+import io.github.distrifuser.comm.Communicator;
 import io.github.distrifuser.image.GeneratedImage;
 import io.github.distrifuser.models.unet.UNetConfig;
 import io.github.distrifuser.parallel.DistriConfig;
@@ -62,6 +63,14 @@ public abstract class DistriPipeline implements AutoCloseable {
   /** This process's rank; 0 where ranks are threads. */
   public final int rank() {
     return parts.world().rank();
+  }
+
+  /**
+   * The ranks as processes, of which this is one; a group of one where there are none. For what an
+   * application gathers itself, between generations and on all ranks alike.
+   */
+  public final Communicator communicator() {
+    return parts.world();
   }
 
   /** Number of ranks, threads and processes alike. */
@@ -170,7 +179,11 @@ public abstract class DistriPipeline implements AutoCloseable {
     // 7. Decode
     begin = System.nanoTime();
     boolean decode = request.outputType() == OutputType.IMAGE && parts.decodesHere();
-    List<GeneratedImage> pictures = decode ? parts.decode(last) : List.of();
+    List<GeneratedImage> pictures =
+        decode
+            ? GenerationParameters.label(
+                parts.decode(last), request, parts, scheduler, scale, generators)
+            : List.of();
     RunReport report = parts.report(encodeSeconds, loop.stepSeconds(), decode ? seconds(begin) : 0);
     return new PipelineOutput(pictures, last, loop.isInterrupted(), report);
   }

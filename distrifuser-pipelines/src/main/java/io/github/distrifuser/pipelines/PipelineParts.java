@@ -72,6 +72,11 @@ public final class PipelineParts implements AutoCloseable {
     return index;
   }
 
+  /** The model, as it was asked for. */
+  public String modelName() {
+    return source.name();
+  }
+
   UNetConfig unetConfig() {
     return unetConfig;
   }

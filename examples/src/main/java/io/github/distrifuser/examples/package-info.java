@@ -1,4 +1,4 @@
-/** Tests of the examples and of the launcher script that starts them. */
+/** Mains that mirror the original's scripts, one class each. */
 @NullMarked
 package io.github.distrifuser.examples;
 
