@@ -93,7 +93,7 @@ public final class RunCommand {
       double loadSeconds = (System.nanoTime() - begin) * 1e-9;
       GenerationRequest request = request(pipeline);
       if (options.mode == RunOptions.Mode.BENCHMARK) {
-        pipeline.setProgressBarConfig(ProgressReporter.Config.disabled());
+        pipeline.setProgressBarConfig(ProgressReporter.Config.disable(true));
         benchmark(pipeline, request, loadSeconds);
       } else {
         generate(pipeline, request, loadSeconds);
@@ -104,7 +104,7 @@ public final class RunCommand {
   // --- modes ---
 
   private void generate(DistriPipeline pipeline, GenerationRequest request, double loadSeconds) {
-    pipeline.setProgressBarConfig(new ProgressReporter.Config(pipeline.rank() != 0, ""));
+    pipeline.setProgressBarConfig(ProgressReporter.Config.disable(pipeline.rank() != 0));
     long begin = System.nanoTime();
     PipelineOutput out = pipeline.generate(withGenerator(request));
     double seconds = (System.nanoTime() - begin) * 1e-9;

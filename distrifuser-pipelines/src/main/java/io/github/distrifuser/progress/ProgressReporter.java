@@ -26,9 +26,9 @@ public final class ProgressReporter implements AutoCloseable {
       return new Config(false, "");
     }
 
-    /** Never shown. */
-    public static Config disabled() {
-      return new Config(true, "");
+    /** diffusers' {@code set_progress_bar_config(disable=...)}. */
+    public static Config disable(boolean disable) {
+      return new Config(disable, "");
     }
   }
 
