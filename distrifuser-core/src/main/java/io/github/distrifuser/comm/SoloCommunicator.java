@@ -14,6 +14,11 @@ public final class SoloCommunicator implements Communicator {
         }
 
         @Override
+        public long doneNanos() {
+          return System.nanoTime();
+        }
+
+        @Override
         public void await() {}
       };
 

@@ -7,6 +7,13 @@ public interface Work {
   boolean isDone();
 
   /**
+   * {@link System#nanoTime()} of the moment in which it was done. Only for what is done.
+   *
+   * @throws IllegalStateException where it is not
+   */
+  long doneNanos();
+
+  /**
    * Returns when it is done.
    *
    * @throws CommException where a peer failed, the deadline passed or the communicator was aborted

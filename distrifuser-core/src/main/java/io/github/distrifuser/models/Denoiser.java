@@ -8,6 +8,12 @@ import io.github.distrifuser.tensor.NdArray;
  */
 public interface Denoiser extends AutoCloseable {
 
+  /**
+   * Loads and prepares the weights that the first generation would otherwise wait for. With several
+   * ranks all call it.
+   */
+  default void prepare() {}
+
   /** Starts a generation: plans buffers, forgets the activations of the one before. */
   void begin(DenoiserInputs inputs);
 
@@ -29,7 +35,7 @@ public interface Denoiser extends AutoCloseable {
   /** Ends a generation and frees its buffers. Idempotent. */
   void end();
 
-  /** Frees the model's weights too. Idempotent. */
+  /** Ends; the weights stay, for whoever made their store to close. Idempotent. */
   @Override
   void close();
 }

@@ -106,6 +106,18 @@ abstract class RankedDenoiser implements Denoiser {
     RankTopology topology =
         RankTopology.of(world.size(), world.rank(), inputs.guidance(), config.splitBatch());
     plan(topology, inputs);
+    run = new Run(inputs, topology, call(model(topology), topology, inputs));
+  }
+
+  /** Builds the model for calls as the configuration expects them. */
+  @Override
+  public final void prepare() {
+    model(
+        RankTopology.of(
+            world.size(), world.rank(), config.doClassifierFreeGuidance(), config.splitBatch()));
+  }
+
+  private UNet2DConditionModel model(RankTopology topology) {
     Layers needed = layersFor(topology);
     UNet2DConditionModel model = unet;
     if (model == null || unetLayers != needed) {
@@ -113,7 +125,7 @@ abstract class RankedDenoiser implements Denoiser {
       unet = model;
       unetLayers = needed;
     }
-    run = new Run(inputs, topology, call(model, topology, inputs));
+    return model;
   }
 
   /**
@@ -191,6 +203,5 @@ abstract class RankedDenoiser implements Denoiser {
   @Override
   public final void close() {
     end();
-    layers.weights().close();
   }
 }

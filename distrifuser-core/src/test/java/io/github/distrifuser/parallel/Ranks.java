@@ -148,6 +148,11 @@ public final class Ranks {
         }
 
         @Override
+        public long doneNanos() {
+          return System.nanoTime();
+        }
+
+        @Override
         public void await() {
           try {
             f.get(LIMIT_S, TimeUnit.SECONDS);

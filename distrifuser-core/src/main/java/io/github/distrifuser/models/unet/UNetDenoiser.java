@@ -10,13 +10,11 @@ import org.jspecify.annotations.Nullable;
 
 /** A UNet on one device. */
 public final class UNetDenoiser implements Denoiser {
-  private final Layers layers;
   private final Backend backend;
   private final UNet2DConditionModel unet;
   private @Nullable UNetCall call;
 
   public UNetDenoiser(UNetConfig config, Layers layers) {
-    this.layers = layers;
     this.backend = layers.backend();
     this.unet = new UNet2DConditionModel(config, layers);
   }
@@ -53,6 +51,5 @@ public final class UNetDenoiser implements Denoiser {
   @Override
   public void close() {
     end();
-    layers.weights().close();
   }
 }
