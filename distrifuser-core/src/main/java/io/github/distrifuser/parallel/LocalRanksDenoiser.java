@@ -12,7 +12,6 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.function.BiConsumer;
-import org.jspecify.annotations.Nullable;
 
 /**
  * Several ranks as threads of one JVM, seen as one denoiser. Each rank has a thread of its own, on
@@ -22,6 +21,9 @@ public final class LocalRanksDenoiser implements Denoiser {
   private final List<Denoiser> ranks;
   private final List<ExecutorService> threads = new ArrayList<>();
   private final BiConsumer<Integer, Throwable> onFailure;
+  private String doing = "starting";
+  private int step;
+  private boolean failed;
   private boolean closed;
 
   /** Makes a rank's denoiser, on the rank's own thread. */
@@ -81,52 +83,49 @@ public final class LocalRanksDenoiser implements Denoiser {
       futures.add(threads.get(i).submit(task));
     }
     List<T> results = new ArrayList<>();
-    Throwable first = null;
+    RankFailures failures = new RankFailures(futures.size());
     boolean interrupted = false;
-    for (Future<T> f : futures) {
-      while (true) {
+    for (int i = 0; i < futures.size(); i++) {
+      boolean ended = false;
+      while (!ended) {
         try {
-          results.add(f.get());
-          break;
+          results.add(futures.get(i).get());
+          ended = true;
         } catch (InterruptedException e) {
           interrupted = true; // a step is short: finish it, and let the caller see the flag
         } catch (ExecutionException e) {
-          first = moreTelling(first, e.getCause());
-          break;
+          failures.add(i, e.getCause());
+          ended = true;
         }
       }
     }
     if (interrupted) {
       Thread.currentThread().interrupt();
     }
-    rethrow(first);
+    failed |= failures.any();
+    failures.rethrow(doing);
     return results;
   }
 
-  /** The failure that began it says more than what the other ranks say of it. */
-  private static @Nullable Throwable moreTelling(@Nullable Throwable a, @Nullable Throwable b) {
-    if (a == null || b == null) {
-      return a == null ? b : a;
-    }
-    boolean aEcho = a instanceof CommException;
-    boolean bEcho = b instanceof CommException;
-    return aEcho && !bEcho ? b : a;
+  /** Whether a call has failed, so that this denoiser can only be closed. */
+  public boolean isFailed() {
+    return failed;
   }
 
-  private static void rethrow(@Nullable Throwable t) {
-    if (t instanceof RuntimeException e) {
-      throw e;
-    }
-    if (t instanceof Error e) {
-      throw e;
-    }
-    if (t != null) {
-      throw new IllegalStateException(t);
-    }
+  @Override
+  public void prepare() {
+    doing = "loading the model";
+    onAll(
+        r -> {
+          ranks.get(r).prepare();
+          return r;
+        });
   }
 
   @Override
   public void begin(DenoiserInputs inputs) {
+    doing = "preparing the first step";
+    step = 0;
     onAll(
         r -> {
           ranks.get(r).begin(inputs);
@@ -145,6 +144,7 @@ public final class LocalRanksDenoiser implements Denoiser {
 
   @Override
   public NdArray predict(NdArray sample, float timestep) {
+    doing = "step " + step++;
     return onAll(r -> ranks.get(r).predict(sample, timestep)).get(0);
   }
 
@@ -166,11 +166,22 @@ public final class LocalRanksDenoiser implements Denoiser {
     try {
       onAll(
           r -> {
-            ranks.get(r).close();
+            closeRank(ranks.get(r));
             return r;
           });
     } finally {
       threads.forEach(ExecutorService::shutdown);
+    }
+  }
+
+  /** After a failure the ranks' communicators are dead: that they say so again is no news. */
+  private void closeRank(Denoiser rank) {
+    try {
+      rank.close();
+    } catch (CommException e) {
+      if (!failed) {
+        throw e;
+      }
     }
   }
 }

@@ -311,5 +311,8 @@ public final class RunCommand {
     if (options.report != null) {
       RunReports.write(options.report, pipeline, last.report(), loadSeconds, runs, latency);
     }
+    if (options.trace != null) {
+      RunTraces.write(options.trace, pipeline);
+    }
   }
 }

@@ -299,6 +299,7 @@ final class RunOptions implements ToolOptions {
         .dtype(dtype)
         .device(device)
         .scheduler(scheduler)
+        .trace(trace != null)
         .build();
   }
 }

@@ -11,6 +11,7 @@ import io.github.distrifuser.random.TorchGenerator;
 import io.github.distrifuser.schedulers.Scheduler;
 import io.github.distrifuser.tensor.NdArray;
 import io.github.distrifuser.tensor.Shape;
+import io.github.distrifuser.trace.Timeline;
 import java.nio.ByteBuffer;
 import java.security.SecureRandom;
 import java.util.List;
@@ -71,6 +72,15 @@ public abstract class DistriPipeline implements AutoCloseable {
    */
   public final Communicator communicator() {
     return parts.world();
+  }
+
+  /**
+   * What this process's ranks did when in the last generation; empty unless {@link
+   * LoadOptions#trace()} asks for it.
+   */
+  public final List<Timeline.Event> timeline() {
+    Timeline t = parts.timeline();
+    return t == null ? List.of() : t.events();
   }
 
   /** Number of ranks, threads and processes alike. */

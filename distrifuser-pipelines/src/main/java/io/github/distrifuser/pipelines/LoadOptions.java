@@ -18,6 +18,7 @@ import org.jspecify.annotations.Nullable;
  * @param releaseAfterUse whether text encoders are freed once the prompt is encoded, to be loaded
  *     again for the next one
  * @param seed what seeds random weights, for the random models
+ * @param trace whether what each rank does when is noted, for {@link DistriPipeline#timeline()}
  */
 public record LoadOptions(
     @Nullable String variant,
@@ -28,7 +29,8 @@ public record LoadOptions(
     @Nullable Communicator communicator,
     SchedulerKind scheduler,
     boolean releaseAfterUse,
-    long seed) {
+    long seed,
+    boolean trace) {
 
   public LoadOptions {
     if (threads < 0) {
@@ -62,6 +64,7 @@ public record LoadOptions(
     private SchedulerKind scheduler = SchedulerKind.DEFAULT;
     private boolean releaseAfterUse;
     private long seed = 1234;
+    private boolean trace;
 
     private Builder() {}
 
@@ -119,6 +122,12 @@ public record LoadOptions(
       return this;
     }
 
+    /** Whether what each rank does when is noted. */
+    public Builder trace(boolean value) {
+      trace = value;
+      return this;
+    }
+
     /** Checks and builds. */
     public LoadOptions build() {
       return new LoadOptions(
@@ -130,7 +139,8 @@ public record LoadOptions(
           communicator,
           scheduler,
           releaseAfterUse,
-          seed);
+          seed,
+          trace);
     }
   }
 }

@@ -12,6 +12,7 @@ import io.github.distrifuser.schedulers.SchedulerKind;
 import io.github.distrifuser.schedulers.Schedulers;
 import io.github.distrifuser.tensor.DType;
 import io.github.distrifuser.tensor.NdArray;
+import io.github.distrifuser.trace.Timeline;
 import io.github.distrifuser.weights.ModelConfig;
 import io.github.distrifuser.weights.WeightsException;
 import java.util.ArrayList;
@@ -184,6 +185,10 @@ public final class PipelineParts implements AutoCloseable {
 
   // --- what a run did ---
 
+  @Nullable Timeline timeline() {
+    return ranks.timeline();
+  }
+
   void beginStats() {
     ranks.beginStats();
   }
@@ -193,7 +198,8 @@ public final class PipelineParts implements AutoCloseable {
   }
 
   RunReport report(double encode, List<Double> steps, double decode) {
-    return new RunReport(encode, steps, decode, ranks.bytesSent(), ranks.waitSeconds());
+    StepStats s = ranks.stats();
+    return new RunReport(encode, steps, decode, s.bytesSent(), s.waitSeconds());
   }
 
   /** Tells the other ranks that this one has failed, so that they need not wait for it. */

@@ -13,6 +13,7 @@ import io.github.distrifuser.nn.WeightStore;
 import io.github.distrifuser.parallel.DistriConfig;
 import io.github.distrifuser.parallel.NaivePatchDenoiser;
 import io.github.distrifuser.parallel.PatchDenoiser;
+import io.github.distrifuser.parallel.TensorParallelDenoiser;
 import io.github.distrifuser.tensor.DType;
 import org.jspecify.annotations.Nullable;
 
@@ -20,27 +21,22 @@ import org.jspecify.annotations.Nullable;
 final class RankSetup {
   private final BackendProvider provider;
   private final DType dtype;
-  private final int threads;
 
-  RankSetup(String device, @Nullable DType dtype, int threads) {
+  RankSetup(String device, @Nullable DType dtype) {
     this.provider = Backends.choose(device);
     this.dtype =
         dtype != null ? dtype : provider.deviceKind().equals("cpu") ? DType.F32 : DType.F16;
-    this.threads = threads;
+  }
+
+  /** Type of activations. */
+  DType dtype() {
+    return dtype;
   }
 
   /** A backend for a rank of this machine. */
   Backend backend(int localRank, int rankThreads) {
     int device = provider.deviceKind().equals("cpu") ? 0 : localRank % provider.deviceCount();
     return provider.create(new BackendOptions(dtype, rankThreads, device));
-  }
-
-  /** CPU threads of each of the ranks of this machine, or 0 for the backend's own default. */
-  int threadsPerRank(int localRanks) {
-    if (threads > 0 || localRanks == 1) {
-      return threads;
-    }
-    return Math.max(1, Runtime.getRuntime().availableProcessors() / localRanks);
   }
 
   /** The denoiser of a rank. */
@@ -56,7 +52,7 @@ final class RankSetup {
     return switch (config.parallelism()) {
       case PATCH -> new PatchDenoiser(unet, backend, weights, world, config);
       case NAIVE_PATCH -> new NaivePatchDenoiser(unet, new Layers(backend, weights), world, config);
-      case TENSOR -> throw new IllegalArgumentException("tensor");
+      case TENSOR -> new TensorParallelDenoiser(unet, backend, weights, world, config);
     };
   }
 }

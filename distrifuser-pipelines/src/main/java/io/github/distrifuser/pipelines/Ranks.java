@@ -1,14 +1,15 @@
 package io.github.distrifuser.pipelines;
 
 import io.github.distrifuser.backend.Backend;
-import io.github.distrifuser.comm.CommStats;
 import io.github.distrifuser.comm.Communicator;
-import io.github.distrifuser.comm.SoloCommunicator;
 import io.github.distrifuser.models.Denoiser;
 import io.github.distrifuser.models.unet.UNetConfig;
 import io.github.distrifuser.nn.WeightStore;
 import io.github.distrifuser.parallel.DistriConfig;
 import io.github.distrifuser.tensor.DType;
+import io.github.distrifuser.trace.Timeline;
+import io.github.distrifuser.trace.TracedCommunicator;
+import io.github.distrifuser.trace.TracedDenoiser;
 import io.github.distrifuser.weights.StateDict;
 import java.util.ArrayList;
 import java.util.List;
@@ -16,7 +17,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Who computes: one rank, this process's rank among others, or several threads of this process. The
- * front backend serves text encoders, and the VAE with all of this machine's threads.
+ * front backend serves what is not divided: text encoders, and the VAE, with all of this process's
+ * threads.
  */
 final class Ranks implements AutoCloseable {
   private final DistriConfig config;
@@ -24,16 +26,14 @@ final class Ranks implements AutoCloseable {
   private final UNetConfig unet;
   private final LoadOptions options;
   private final RankSetup setup;
-  private final Communicator world;
-  private final boolean ownsWorld;
-  private final int localRanks;
+  private final RankPlan plan;
+  private final Communicator world; // processes; a group of one where ranks are threads
   private final Backend front;
-  private final List<Communicator> counted = new ArrayList<>();
-  private final List<CommStats> atStepStart = new ArrayList<>();
-  private final List<List<Long>> bytes = new ArrayList<>();
-  private final List<List<Double>> waits = new ArrayList<>();
+  private final @Nullable Timeline timeline;
+  private final StepStats stats = new StepStats();
   private @Nullable Backend decodeBackend;
   private @Nullable WeightStore weights;
+  private @Nullable LocalTeam team;
   private @Nullable Denoiser denoiser;
 
   private Ranks(
@@ -41,34 +41,33 @@ final class Ranks implements AutoCloseable {
       ModelSource source,
       UNetConfig unet,
       LoadOptions options,
-      Communicator world,
-      boolean ownsWorld,
-      int localRanks,
-      int localRank) {
+      RankSetup setup,
+      RankPlan plan) {
     this.config = config;
     this.source = source;
     this.unet = unet;
     this.options = options;
-    this.world = world;
-    this.ownsWorld = ownsWorld;
-    this.localRanks = localRanks;
-    this.setup = new RankSetup(options.device(), options.dtype(), options.threads());
-    this.front = setup.backend(localRank, setup.threadsPerRank(localRanks));
+    this.setup = setup;
+    this.plan = plan;
+    this.timeline = options.trace() ? new Timeline() : null;
+    this.world =
+        timeline == null || plan.threads() > 1
+            ? plan.world()
+            : new TracedCommunicator(plan.world(), timeline);
+    this.front = setup.backend(plan.localRank(), plan.threadsOfFront());
   }
 
   /** Finds the ranks and starts this one's backend. */
   static Ranks start(
       DistriConfig config, ModelSource source, UNetConfig unet, LoadOptions options) {
-    Communicator given = options.communicator();
-    return new Ranks(
-        config,
-        source,
-        unet,
-        options,
-        given == null ? new SoloCommunicator() : given,
-        given == null,
-        1,
-        0);
+    RankSetup setup = new RankSetup(options.device(), options.dtype());
+    RankPlan plan = RankPlan.find(options);
+    try {
+      return new Ranks(config, source, unet, options, setup, plan);
+    } catch (RuntimeException | Error e) {
+      plan.failed(e);
+      throw e;
+    }
   }
 
   /** Loads the UNet. */
@@ -76,23 +75,31 @@ final class Ranks implements AutoCloseable {
     StateDict dict = source.weights("unet", "diffusion_pytorch_model", options.variant());
     WeightStore store = new WeightStore(dict);
     weights = store;
-    Denoiser d = RankSetup.denoiser(unet, front, store, world, config);
-    counted.add(world);
-    denoiser = d;
+    if (plan.threads() > 1) {
+      team = new LocalTeam(plan, setup, timeline, (b, c) -> denoiser(b, store, c));
+    }
+    denoiser().prepare();
     dict.warnUnused();
   }
 
+  private Denoiser denoiser(Backend backend, WeightStore store, Communicator communicator) {
+    Denoiser d = RankSetup.denoiser(unet, backend, store, communicator, config);
+    return timeline == null ? d : new TracedDenoiser(d, communicator.worldRank(), timeline);
+  }
+
+  /** The processes that are ranks; a group of one where ranks are threads, or there is one. */
   Communicator world() {
     return world;
   }
 
   /** Number of ranks, threads and processes alike. */
   int count() {
-    return world.size();
+    return plan.threads() > 1 ? plan.threads() : world.size();
   }
 
   int threadsPerRank() {
-    return front.threads();
+    LocalTeam t = team;
+    return t == null ? front.threads() : t.threadsPerRank();
   }
 
   /** Serves what one rank does alone. */
@@ -105,7 +112,9 @@ final class Ranks implements AutoCloseable {
     if (front.dtype() == DType.F16 && forceUpcast) {
       Backend b = decodeBackend;
       if (b == null) {
-        b = new RankSetup(options.device(), DType.F32, options.threads()).backend(0, 0);
+        b =
+            new RankSetup(options.device(), DType.F32)
+                .backend(plan.localRank(), plan.threadsOfFront());
         decodeBackend = b;
       }
       return b;
@@ -113,68 +122,65 @@ final class Ranks implements AutoCloseable {
     return front;
   }
 
+  /** The denoiser, made anew where the last generation's failure broke it. */
   Denoiser denoiser() {
-    Denoiser d = denoiser;
-    if (d == null) {
+    WeightStore store = weights;
+    if (store == null) {
       throw new IllegalStateException("the pipeline is closed");
     }
+    LocalTeam t = team;
+    if (t != null) {
+      return t.denoiser();
+    }
+    Denoiser d = denoiser;
+    if (d == null) {
+      d = denoiser(front, store, world);
+      denoiser = d;
+    }
     return d;
+  }
+
+  /** What happened when, or null where it is not noted. */
+  @Nullable Timeline timeline() {
+    return timeline;
   }
 
   // --- what each local rank sends and waits for in each step ---
 
   void beginStats() {
-    bytes.clear();
-    waits.clear();
-    atStepStart.clear();
-    for (Communicator c : counted) {
-      bytes.add(new ArrayList<>());
-      waits.add(new ArrayList<>());
-      atStepStart.add(c.stats());
+    LocalTeam t = team;
+    stats.begin(t == null ? List.of(world) : t.communicators());
+    if (timeline != null) {
+      timeline.clear();
     }
   }
 
   void recordStep() {
-    for (int i = 0; i < counted.size(); i++) {
-      CommStats now = counted.get(i).stats();
-      CommStats before = atStepStart.set(i, now);
-      bytes.get(i).add(now.bytesSent() - before.bytesSent());
-      waits.get(i).add((now.waitNanos() - before.waitNanos()) * 1e-9);
-    }
+    stats.step();
   }
 
-  List<List<Long>> bytesSent() {
-    return bytes.stream().map(List::copyOf).toList();
-  }
-
-  List<List<Double>> waitSeconds() {
-    return waits.stream().map(List::copyOf).toList();
+  StepStats stats() {
+    return stats;
   }
 
   /** Tells the other ranks that this one has failed. */
   void failed(Throwable cause) {
-    if (world.size() > 1) {
-      world.abort(String.valueOf(cause.getMessage()));
-    }
+    plan.failed(cause);
   }
 
   @Override
   public void close() {
-    if (denoiser != null) {
-      denoiser.close();
-      denoiser = null;
-    }
-    if (weights != null) {
-      weights.close();
-      weights = null;
-    }
-    if (decodeBackend != null) {
-      decodeBackend.close();
-      decodeBackend = null;
-    }
-    front.close();
-    if (ownsWorld) {
-      world.close();
-    }
+    List<AutoCloseable> parts = new ArrayList<>();
+    parts.add(denoiser);
+    parts.add(team);
+    parts.add(weights);
+    parts.add(decodeBackend);
+    parts.add(front);
+    parts.add(plan);
+    denoiser = null;
+    team = null;
+    weights = null;
+    decodeBackend = null;
+    Closing.all(parts);
   }
 }

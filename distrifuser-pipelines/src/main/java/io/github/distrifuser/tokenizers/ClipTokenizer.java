@@ -17,6 +17,13 @@ import org.jspecify.annotations.Nullable;
  * takes. Thread-safe.
  */
 public final class ClipTokenizer implements AutoCloseable {
+  static {
+    // DJL reports its use over the network unless told not to, and looks for GPUs that
+    // tokenizers have no use for.
+    setIfAbsent("OPT_OUT_TRACKING", "true");
+    setIfAbsent("RUST_FLAVOR", "cpu");
+  }
+
   private final HuggingFaceTokenizer tokenizer;
   private final int modelMaxLength;
   private final int bos;
@@ -30,6 +37,12 @@ public final class ClipTokenizer implements AutoCloseable {
     this.bos = bos;
     this.eos = eos;
     this.pad = pad;
+  }
+
+  private static void setIfAbsent(String property, String value) {
+    if (System.getenv(property) == null && System.getProperty(property) == null) {
+      System.setProperty(property, value);
+    }
   }
 
   /**

@@ -1,0 +1,88 @@
+package io.github.distrifuser.pipelines;
+
+import io.github.distrifuser.backend.Backend;
+import io.github.distrifuser.comm.Communicator;
+import io.github.distrifuser.comm.local.LocalCommunicators;
+import io.github.distrifuser.models.Denoiser;
+import io.github.distrifuser.parallel.LocalRanksDenoiser;
+import io.github.distrifuser.trace.Timeline;
+import io.github.distrifuser.trace.TracedCommunicator;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.function.BiFunction;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Ranks that are threads of this process: a backend each, one set of weights, and a communicator
+ * that is made anew after a failure.
+ */
+final class LocalTeam implements AutoCloseable {
+  private final List<Backend> backends = new ArrayList<>();
+  private final @Nullable Timeline timeline;
+  private final BiFunction<Backend, Communicator, Denoiser> maker;
+  private @Nullable LocalCommunicators world;
+  private List<Communicator> communicators = List.of();
+  private @Nullable LocalRanksDenoiser denoiser;
+
+  LocalTeam(
+      RankPlan plan,
+      RankSetup setup,
+      @Nullable Timeline timeline,
+      BiFunction<Backend, Communicator, Denoiser> maker) {
+    this.timeline = timeline;
+    this.maker = maker;
+    for (int i = 0; i < plan.threads(); i++) {
+      backends.add(setup.backend(i, plan.threadsPerRank()));
+    }
+  }
+
+  int threadsPerRank() {
+    return backends.get(0).threads();
+  }
+
+  /** Each rank's communicator. */
+  List<Communicator> communicators() {
+    return communicators;
+  }
+
+  /** The denoiser; a new one on new communicators where the last one failed. */
+  Denoiser denoiser() {
+    LocalRanksDenoiser d = denoiser;
+    if (d != null && !d.isFailed()) {
+      return d;
+    }
+    release();
+    LocalCommunicators w = LocalCommunicators.create(backends.size());
+    Timeline t = timeline;
+    List<Communicator> ranks =
+        t == null
+            ? w.ranks()
+            : w.ranks().stream().map(c -> (Communicator) new TracedCommunicator(c, t)).toList();
+    world = w;
+    communicators = ranks;
+    d =
+        new LocalRanksDenoiser(
+            backends.size(),
+            r -> maker.apply(backends.get(r), ranks.get(r)),
+            (r, cause) -> ranks.get(r).abort(String.valueOf(cause.getMessage())));
+    denoiser = d;
+    return d;
+  }
+
+  private void release() {
+    List<AutoCloseable> parts = new ArrayList<>();
+    parts.add(denoiser);
+    parts.add(world);
+    denoiser = null;
+    world = null;
+    Closing.all(parts);
+  }
+
+  @Override
+  public void close() {
+    List<AutoCloseable> parts = new ArrayList<>();
+    parts.add(this::release);
+    parts.addAll(backends);
+    Closing.all(parts);
+  }
+}

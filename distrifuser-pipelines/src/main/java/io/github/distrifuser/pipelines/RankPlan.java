@@ -1,0 +1,85 @@
+package io.github.distrifuser.pipelines;
+
+import io.github.distrifuser.comm.Communicator;
+import io.github.distrifuser.comm.RankEnvironment;
+import io.github.distrifuser.comm.SoloCommunicator;
+import java.util.Map;
+
+/**
+ * How the ranks of a pipeline are made: by the caller's communicator, as threads, or as the
+ * environment says.
+ *
+ * @param world the processes; a group of one where ranks are threads
+ * @param ownsWorld whether the pipeline closes it
+ * @param localRank this process's number among those of this host
+ * @param threads ranks that are threads of this process; 1 where they are processes
+ * @param threadsPerRank CPU threads of each rank; 0 for the backend's default
+ */
+record RankPlan(
+    Communicator world, boolean ownsWorld, int localRank, int threads, int threadsPerRank)
+    implements AutoCloseable {
+
+  /** Set by the launcher: ranks as threads of one JVM. */
+  private static final String LOCAL_RANKS = "DISTRIFUSER_LOCAL_RANKS";
+
+  /** Set by the launcher: CPU threads of each rank. */
+  private static final String THREADS = "DISTRIFUSER_THREADS";
+
+  /** The ranks that the options ask for. */
+  static RankPlan find(LoadOptions options) {
+    return find(options, System.getenv());
+  }
+
+  private static RankPlan find(LoadOptions options, Map<String, String> env) {
+    Communicator given = options.communicator();
+    if (given != null) {
+      return new RankPlan(given, false, 0, 1, options.threads());
+    }
+    int threads = options.localRanks() > 1 ? options.localRanks() : number(env, LOCAL_RANKS, 1);
+    RankEnvironment environment = threads > 1 ? RankEnvironment.alone() : RankEnvironment.of(env);
+    int perRank = options.threads() > 0 ? options.threads() : number(env, THREADS, 0);
+    int here = Math.max(threads, environment.localWorldSize());
+    if (perRank == 0 && here > 1) {
+      perRank = Math.max(1, Runtime.getRuntime().availableProcessors() / here);
+    }
+    Communicator world = new SoloCommunicator();
+    return new RankPlan(world, true, environment.localRank(), threads, perRank);
+  }
+
+  private static int number(Map<String, String> env, String name, int otherwise) {
+    String value = env.get(name);
+    if (value == null || value.isEmpty()) {
+      return otherwise;
+    }
+    try {
+      int n = Integer.parseInt(value);
+      if (n > 0) {
+        return n;
+      }
+    } catch (NumberFormatException e) {
+      throw new IllegalArgumentException(
+          name + " must be a positive whole number, found '" + value + "'", e);
+    }
+    throw new IllegalArgumentException(
+        name + " must be a positive whole number, found '" + value + "'");
+  }
+
+  /** CPU threads of what one rank does alone: all that this process's ranks have together. */
+  int threadsOfFront() {
+    return threadsPerRank * threads;
+  }
+
+  /** Tells the other processes that this one has failed. */
+  void failed(Throwable cause) {
+    if (world.size() > 1) {
+      world.abort(String.valueOf(cause.getMessage()));
+    }
+  }
+
+  @Override
+  public void close() {
+    if (ownsWorld) {
+      world.close();
+    }
+  }
+}
