@@ -14,6 +14,9 @@ import java.util.List;
  */
 public interface Communicator extends AutoCloseable {
 
+  /** How long an operation may take where nothing else was set. */
+  Duration DEFAULT_TIMEOUT = Duration.ofMinutes(10);
+
   /** This rank's number within the group. */
   int rank();
 
@@ -52,15 +55,23 @@ public interface Communicator extends AutoCloseable {
   /** Returns when all ranks have called it. */
   void barrier();
 
-  /** How long an operation may take before it fails, naming the rank that is late. */
+  /**
+   * How long a peer may keep this rank waiting, counted from the call that waits, before the
+   * operation fails and names the peer. Holds for operations posted from now on, and for groups
+   * made from now on.
+   */
   void setTimeout(Duration timeout);
 
   /** Tells all ranks that this one has failed; their pending operations throw. Idempotent. */
   void abort(String reason);
 
+  /** This rank's, in all groups together. */
   CommStats stats();
 
-  /** Leaves the group in order. Idempotent; a sub-group's close leaves its parent open. */
+  /**
+   * Leaves the group, and groups made of it, in order; the others' operations that need this rank
+   * fail and say that it has left. Idempotent; a sub-group's close leaves its parent open.
+   */
   @Override
   void close();
 }
