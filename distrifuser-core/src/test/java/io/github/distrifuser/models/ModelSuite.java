@@ -34,9 +34,13 @@ public abstract class ModelSuite {
   protected abstract Backend newBackend();
 
   /** Largest difference allowed, as a share of the expected tensor's deviation. */
-  protected double tolerance() {
-    return 1e-4;
-  }
+  private static final double TOLERANCE = 1e-4;
+
+  /**
+   * The same where torch itself is further from the truth: its float32 result for tiny-sdxl's UNet
+   * is 1.15e-4 deviations from float64's.
+   */
+  private static final double ROUNDED_TOLERANCE = 1.4e-4;
 
   @BeforeEach
   void open() {
@@ -69,14 +73,14 @@ public abstract class ModelSuite {
           "last_hidden_state",
           array(expected, component + ".last_hidden_state"),
           out.lastHiddenState(),
-          tolerance());
+          TOLERANCE);
       assertNear(
           "penultimate",
           array(expected, component + ".penultimate"),
           out.hiddenStates(),
-          tolerance());
+          TOLERANCE);
       String pooled = component + (projection ? ".text_embeds" : ".pooler_output");
-      assertNear(pooled, array(expected, pooled), out.pooled(), tolerance());
+      assertNear(pooled, array(expected, pooled), out.pooled(), TOLERANCE);
       assertEquals(0, dict.unused().size(), () -> "left over: " + dict.unused());
     }
   }
@@ -105,7 +109,8 @@ public abstract class ModelSuite {
                 null);
         try (Tensor y = unet.forward(in)) {
           NdArray out = new NdArray(backend.toFloats(y), y.shape()).toChannelsFirst();
-          assertNear(model, array(expected, "output"), out, tolerance());
+          double tolerance = model.equals("tiny-sdxl") ? ROUNDED_TOLERANCE : TOLERANCE;
+          assertNear(model, array(expected, "output"), out, tolerance);
         }
       }
       unet.releaseCaches();
@@ -122,12 +127,9 @@ public abstract class ModelSuite {
         SafetensorsFile expected = ReferenceModels.tensors("vae/" + model);
         AutoencoderKL vae = new AutoencoderKL(config, new Layers(backend, new WeightStore(dict)))) {
       assertNear(
-          "decoded",
-          array(expected, "decoded"),
-          vae.decode(array(expected, "latent")),
-          tolerance());
+          "decoded", array(expected, "decoded"), vae.decode(array(expected, "latent")), TOLERANCE);
       assertNear(
-          "moments", array(expected, "moments"), vae.encode(array(expected, "image")), tolerance());
+          "moments", array(expected, "moments"), vae.encode(array(expected, "image")), TOLERANCE);
       assertEquals(0, dict.unused().size(), () -> "left over: " + dict.unused());
     }
   }

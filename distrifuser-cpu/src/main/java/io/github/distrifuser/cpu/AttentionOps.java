@@ -55,7 +55,8 @@ final class AttentionOps {
     long dv = v.shape().dim(2) / heads;
     DType dtype = q.dtype();
     int size = dtype.bytes();
-    long rows = Math.min(ROWS, queries);
+    long blocks = (queries + ROWS - 1) / ROWS;
+    long rows = blocks == 0 ? 1 : (queries + blocks - 1) / blocks; // none is left with one row
     int together = (int) Math.max(1, Math.min(heads, SCORES / (rows * keys * size)));
     SlabAllocator.Block scores =
         context.scratch(DnnContext.Scratch.SCORES, together * rows * keys * size);

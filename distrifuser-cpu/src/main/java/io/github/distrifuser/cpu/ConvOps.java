@@ -72,20 +72,28 @@ final class ConvOps {
     Conv2dGeometry g =
         new Conv2dGeometry(1, s.size(2) / 2, s.size(2) / 2, s.size(3) / 2, s.size(3) / 2);
     OmpThreads.use(context.threads());
-    Md md = choose(1, TYPICAL_SIZE, TYPICAL_SIZE, s, g, context.dtype(), dtype);
+    Md md = choose(1, TYPICAL_SIZE, TYPICAL_SIZE, s, g, context.dtype(), dtype, true);
     return new ConvWeight(name, weight, bias, dtype, md, context.workers());
   }
 
   /** The layout that oneDNN wants for a shape. */
   private static Md choose(
-      long batch, long height, long width, Shape s, Conv2dGeometry g, DType dtype, DType type) {
+      long batch,
+      long height,
+      long width,
+      Shape s,
+      Conv2dGeometry g,
+      DType dtype,
+      DType type,
+      boolean slowToo) {
     try (Attr attr = new Attr();
         Md any = Md.any(type, s.toArray())) {
       dnnl_primitive_desc desc =
           DnnPrimitive.describe(
               "convolution of " + dtype + Shape.of(batch, height, width) + " with " + type + s,
               attr,
-              (pd, a) -> create(pd, a, batch, height, width, s, g, dtype, any));
+              (pd, a) -> create(pd, a, batch, height, width, s, g, dtype, any),
+              slowToo);
       try {
         return Md.copyOf(dnnl_primitive_desc_query_md(desc, dnnl_query_weights_md, 0));
       } finally {
@@ -182,15 +190,21 @@ final class ConvOps {
     }
   }
 
-  /** Prefers the layout that the weight has. */
+  /** Prefers the layout that the weight has; then any that is fast. */
   private DnnPrimitive create(Key k, ConvWeight w) {
-    try {
-      return create(k, w.packing().md());
-    } catch (DnnPrimitive.NotFastException e) {
-      Md md = choose(k.batch, k.height, k.width, k.weight, k.geometry, k.dtype, k.weightType);
-      layouts.put(k, new Layout(BlockedLayout.of(md.handle(), k.weight.rank()), md));
-      return create(k, md);
+    DnnPrimitive own = create(k, w.packing().md());
+    if (own.isFast()) {
+      return own;
     }
+    Md md;
+    try {
+      md = choose(k.batch, k.height, k.width, k.weight, k.geometry, k.dtype, k.weightType, false);
+    } catch (DnnPrimitive.NotFastException e) {
+      return own;
+    }
+    own.close();
+    layouts.put(k, new Layout(BlockedLayout.of(md.handle(), k.weight.rank()), md));
+    return create(k, md);
   }
 
   /** Frees the descriptions of further layouts. */

@@ -17,6 +17,7 @@ import static org.bytedeco.dnnl.global.dnnl.dnnl_query_impl_info_str;
 import static org.bytedeco.dnnl.global.dnnl.dnnl_query_scratchpad_md;
 import static org.bytedeco.dnnl.global.dnnl.dnnl_success;
 
+import java.util.function.Predicate;
 import org.bytedeco.dnnl.dnnl_exec_arg_t;
 import org.bytedeco.dnnl.dnnl_memory;
 import org.bytedeco.dnnl.dnnl_memory_desc;
@@ -27,6 +28,8 @@ import org.bytedeco.dnnl.dnnl_stream;
 import org.bytedeco.javacpp.BytePointer;
 import org.bytedeco.javacpp.Pointer;
 import org.bytedeco.javacpp.PointerPointer;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * A primitive with its execution arguments, made once for a shape and run on any addresses: running
@@ -48,6 +51,8 @@ final class DnnPrimitive implements AutoCloseable {
     }
   }
 
+  private static final Logger LOG = LoggerFactory.getLogger(DnnPrimitive.class);
+
   private final String what;
   private final String implementation;
   private final dnnl_primitive handle = new dnnl_primitive();
@@ -60,11 +65,10 @@ final class DnnPrimitive implements AutoCloseable {
   /**
    * @param what for messages: the operation and its shapes
    * @param arguments execution arguments, in the order in which {@link #execute} gets addresses
-   * @throws NotFastException where oneDNN has only a reference implementation
    */
   DnnPrimitive(String what, Attr attr, Description description, int... arguments) {
     this.what = what;
-    dnnl_primitive_desc desc = describe(what, attr, description);
+    dnnl_primitive_desc desc = describe(what, attr, description, true);
     try {
       implementation = implementation(desc);
       dnnl_memory_desc scratch = dnnl_primitive_desc_query_md(desc, dnnl_query_scratchpad_md, 0);
@@ -95,14 +99,32 @@ final class DnnPrimitive implements AutoCloseable {
   /**
    * The first implementation that is fast: neither oneDNN's reference code nor its old matrix
    * multiplication, which version 3.11 is known to write out of bounds with.
+   *
+   * @param slowToo whether oneDNN's reference code, which is slow and right, serves where there is
+   *     no fast one
+   * @throws NotFastException where there is none
    */
-  static dnnl_primitive_desc describe(String what, Attr attr, Description description) {
+  static dnnl_primitive_desc describe(
+      String what, Attr attr, Description description, boolean slowToo) {
+    try {
+      return find(what, attr, description, DnnPrimitive::isFast);
+    } catch (NotFastException e) {
+      if (!slowToo) {
+        throw e;
+      }
+      LOG.debug("{}", e.getMessage());
+      return find(what, attr, description, i -> i.startsWith("ref"));
+    }
+  }
+
+  private static dnnl_primitive_desc find(
+      String what, Attr attr, Description description, Predicate<String> wanted) {
     dnnl_primitive_desc desc = new dnnl_primitive_desc();
     OneDnn.check(description.create(desc, attr.handle()), "describe " + what);
     StringBuilder seen = new StringBuilder();
     while (true) {
       String implementation = implementation(desc);
-      if (isFast(implementation)) {
+      if (wanted.test(implementation)) {
         return desc;
       }
       seen.append(seen.length() == 0 ? "" : ", ").append(implementation);
@@ -124,6 +146,11 @@ final class DnnPrimitive implements AutoCloseable {
           "query an implementation's name");
       return new BytePointer(out.get(0)).getString();
     }
+  }
+
+  /** Whether the code that runs is made for this machine. */
+  boolean isFast() {
+    return isFast(implementation);
   }
 
   /** What oneDNN calls the code that runs. */

@@ -7,6 +7,7 @@ import static org.bytedeco.dnnl.global.dnnl.DNNL_ARG_WEIGHTS;
 import static org.bytedeco.dnnl.global.dnnl.dnnl_binary_add;
 import static org.bytedeco.dnnl.global.dnnl.dnnl_binary_mul;
 import static org.bytedeco.dnnl.global.dnnl.dnnl_matmul_primitive_desc_create;
+import static org.bytedeco.dnnl.global.dnnl.dnnl_primitive_desc_destroy;
 
 import io.github.distrifuser.backend.Activation;
 import io.github.distrifuser.tensor.DType;
@@ -49,6 +50,31 @@ final class MatmulOps {
       boolean bias,
       Activation activation,
       Tail tail) {}
+
+  /** Rows with which {@link #isFast} asks. */
+  private static final long TYPICAL_ROWS = 64;
+
+  /** Whether this CPU multiplies activations with weights {@code [out, in]} of a type fast. */
+  static boolean isFast(DType activations, DType weights, long in, long out) {
+    try (Attr attr = new Attr();
+        Md x = Md.dense(activations, TYPICAL_ROWS, in);
+        Md w = Md.strided(weights, new long[] {in, out}, new long[] {1, in});
+        Md bias = Md.dense(DType.F32, 1, out);
+        Md y = Md.dense(activations, TYPICAL_ROWS, out)) {
+      dnnl_primitive_desc_destroy(
+          DnnPrimitive.describe(
+              "matmul of %s [%d, %d] with %s [%d, %d]"
+                  .formatted(activations, TYPICAL_ROWS, in, weights, out, in),
+              attr,
+              (pd, a) ->
+                  dnnl_matmul_primitive_desc_create(
+                      pd, OneDnn.engine(), x.handle(), w.handle(), bias.handle(), y.handle(), a),
+              false));
+      return true;
+    } catch (DnnPrimitive.NotFastException e) {
+      return false;
+    }
+  }
 
   /** {@code out = activation(x W^T + b) + residual}, for tensors whose leading shapes agree. */
   void linear(

@@ -6,6 +6,7 @@ import io.github.distrifuser.backend.BackendOptions;
 import io.github.distrifuser.backend.Conv2dGeometry;
 import io.github.distrifuser.backend.Device;
 import io.github.distrifuser.backend.MemoryStats;
+import io.github.distrifuser.backend.OperatorChecks;
 import io.github.distrifuser.backend.PreparedWeight;
 import io.github.distrifuser.tensor.DType;
 import io.github.distrifuser.tensor.Shape;
@@ -112,28 +113,21 @@ public final class OneDnnBackend implements Backend {
   @Override
   public void write(float[] source, int offset, Tensor target) {
     Checks.state(!closed);
-    checkRange("write", source.length, offset, target);
+    OperatorChecks.array("write", source, offset, target);
     host.write(source, offset, target);
   }
 
   @Override
   public void read(Tensor source, float[] target, int offset) {
     Checks.state(!closed);
-    checkRange("read", target.length, offset, source);
+    OperatorChecks.array("read", target, offset, source);
     host.read(source, target, offset);
-  }
-
-  private static void checkRange(String op, int length, int offset, Tensor t) {
-    if (offset < 0 || t.shape().elements() > length - offset) {
-      throw new IllegalArgumentException(
-          op + ": " + t.shape() + " does not fit " + length + " floats from " + offset);
-    }
   }
 
   @Override
   public void copy(Tensor source, Tensor target) {
     Checks.state(!closed);
-    Checks.shape("copy", "target", source.shape(), target);
+    OperatorChecks.copy(source, target);
     host.copy(source, target);
   }
 
@@ -154,7 +148,7 @@ public final class OneDnnBackend implements Backend {
   public PreparedWeight prepareLinear(
       String name, List<WeightTensor> parts, @Nullable List<WeightTensor> biases, long... splits) {
     Checks.state(!closed);
-    return new LinearWeight(name, parts, biases, WeightTypes.linear(dtype, parts), splits);
+    return new LinearWeight(name, parts, biases, WeightTypes.linear(dtype, parts, splits), splits);
   }
 
   @Override
@@ -191,12 +185,7 @@ public final class OneDnnBackend implements Backend {
       Tensor x, PreparedWeight w, Activation activation, @Nullable Tensor residual, Tensor out) {
     Checks.state(!closed);
     LinearWeight weight = Checks.weight("linear", LinearWeight.class, w);
-    linearShapes("linear", x, weight, weight.out(), out);
-    if (residual != null) {
-      Checks.dtype("linear", dtype, residual);
-      Checks.shape("linear", "residual", out.shape(), residual);
-      Checks.denseRows("linear", "residual", residual);
-    }
+    OperatorChecks.linear(dtype, x, w, residual, out);
     matmul.linear(x, weight, activation, residual, out);
   }
 
@@ -204,25 +193,10 @@ public final class OneDnnBackend implements Backend {
   public void geglu(Tensor x, PreparedWeight w, Tensor out) {
     Checks.state(!closed);
     LinearWeight weight = Checks.weight("geglu", LinearWeight.class, w);
-    if (weight.out() % 2 != 0) {
-      throw new IllegalArgumentException(
-          "geglu: " + w.name() + ": expected an even number of rows, found " + weight.shape());
-    }
+    OperatorChecks.geglu(dtype, x, w, out);
     long half = weight.out() / 2;
-    linearShapes("geglu", x, weight, half, out);
     matmul.geglu(
         x, (LinearWeight) weight.rows(0, half), (LinearWeight) weight.rows(half, 2 * half), out);
-  }
-
-  private void linearShapes(String op, Tensor x, LinearWeight w, long columns, Tensor out) {
-    Checks.dtype(op, dtype, x, out);
-    if (x.shape().rank() < 1 || x.shape().dim(-1) != w.in()) {
-      throw new IllegalArgumentException(
-          op + ": " + w.name() + ": expected [.., " + w.in() + "], found " + x.shape());
-    }
-    Checks.shape(op + ": " + w.name(), "out", x.shape().with(-1, columns), out);
-    Checks.denseRows(op, "x", x);
-    Checks.denseRows(op, "out", out);
   }
 
   @Override
@@ -234,28 +208,8 @@ public final class OneDnnBackend implements Backend {
       @Nullable Tensor residual,
       Tensor out) {
     Checks.state(!closed);
-    String op = "conv2d: " + w.name();
     ConvWeight weight = Checks.weight("conv2d", ConvWeight.class, w);
-    Shape s = weight.shape();
-    Checks.dtype(op, dtype, x, out);
-    Checks.rank(op, "x", 4, x);
-    Checks.shape(op, "x", x.shape().with(3, s.dim(1)), x);
-    long oh = geometry.outHeight(x.size(1), s.size(2));
-    long ow = geometry.outWidth(x.size(2), s.size(3));
-    Shape expected = Shape.of(x.shape().dim(0), Math.max(0, oh), Math.max(0, ow), s.dim(0));
-    Checks.shape(op, "out", expected, out);
-    Checks.denseEntries(op, "x", x);
-    Checks.denseEntries(op, "out", out);
-    if (channelBias != null) {
-      Checks.dtype(op, dtype, channelBias);
-      Checks.shape(op, "channelBias", Shape.of(x.shape().dim(0), s.dim(0)), channelBias);
-      Checks.denseEntries(op, "channelBias", channelBias);
-    }
-    if (residual != null) {
-      Checks.dtype(op, dtype, residual);
-      Checks.shape(op, "residual", expected, residual);
-      Checks.denseEntries(op, "residual", residual);
-    }
+    OperatorChecks.conv2d(dtype, x, w, geometry, channelBias, residual, out);
     conv.conv2d(x, weight, geometry, channelBias, residual, out);
   }
 
@@ -264,17 +218,18 @@ public final class OneDnnBackend implements Backend {
       Tensor x, PreparedWeight affine, int groups, float eps, Activation activation, Tensor out) {
     Checks.state(!closed);
     NormWeight w = Checks.weight("groupNorm", NormWeight.class, affine);
-    groupShapes("groupNorm", x, groups, out);
-    normShapes("groupNorm", x, w, out);
-    norm.groupNorm(x, null, w, groups, eps, activation, out);
+    OperatorChecks.groupNorm(dtype, x, affine, groups, out);
+    // oneDNN's own moments are summed in float32, which costs accuracy where means are large
+    try (Tensor own = allocate(DType.F32, Shape.of(x.shape().dim(0), groups, 2))) {
+      moments.moments(x, groups, own);
+      norm.groupNorm(x, own, w, groups, eps, activation, out);
+    }
   }
 
   @Override
   public void groupMoments(Tensor x, int groups, Tensor result) {
     Checks.state(!closed);
-    Checks.dtype("groupMoments", dtype, x);
-    groupShapes("groupMoments", x, groups, x);
-    momentsShape("groupMoments", x, groups, result);
+    OperatorChecks.groupMoments(dtype, x, groups, result);
     moments.moments(x, groups, result);
   }
 
@@ -289,9 +244,7 @@ public final class OneDnnBackend implements Backend {
       Tensor out) {
     Checks.state(!closed);
     NormWeight w = Checks.weight("groupNormWith", NormWeight.class, affine);
-    groupShapes("groupNormWith", x, groups, out);
-    normShapes("groupNormWith", x, w, out);
-    momentsShape("groupNormWith", x, groups, given);
+    OperatorChecks.groupNormWith(dtype, x, given, affine, groups, out);
     norm.groupNorm(x, given, w, groups, eps, activation, out);
   }
 
@@ -299,110 +252,52 @@ public final class OneDnnBackend implements Backend {
   public void layerNorm(Tensor x, PreparedWeight affine, float eps, Tensor out) {
     Checks.state(!closed);
     NormWeight w = Checks.weight("layerNorm", NormWeight.class, affine);
-    normShapes("layerNorm", x, w, out);
+    OperatorChecks.layerNorm(dtype, x, affine, out);
     norm.layerNorm(x, w, eps, out);
-  }
-
-  private static void groupShapes(String op, Tensor x, int groups, Tensor out) {
-    if (x.shape().rank() < 3) {
-      throw new IllegalArgumentException(op + ": expected [b, .., c], found " + x.shape());
-    }
-    if (groups < 1 || x.shape().dim(-1) % groups != 0) {
-      throw new IllegalArgumentException(
-          op + ": " + x.shape().dim(-1) + " channels in " + groups + " groups");
-    }
-    Checks.denseEntries(op, "x", x);
-    Checks.denseEntries(op, "out", out);
-  }
-
-  private void normShapes(String op, Tensor x, NormWeight w, Tensor out) {
-    Checks.dtype(op, dtype, x, out);
-    Checks.shape(op, "out", x.shape(), out);
-    if (x.shape().rank() < 1 || x.shape().dim(-1) != w.shape().dim(0)) {
-      throw new IllegalArgumentException(
-          op + ": " + w.name() + ": expected [.., " + w.shape().dim(0) + "], found " + x.shape());
-    }
-    Checks.denseEntries(op, "x", x);
-    Checks.denseEntries(op, "out", out);
-  }
-
-  private static void momentsShape(String op, Tensor x, int groups, Tensor m) {
-    Checks.dtype(op, DType.F32, m);
-    Checks.shape(op, "moments", Shape.of(x.shape().dim(0), groups, 2), m);
-    if (!m.isDense()) {
-      throw new IllegalArgumentException(op + ": moments: expected no gaps, found " + m);
-    }
   }
 
   @Override
   public void attention(
       Tensor q, Tensor k, Tensor v, int heads, float scale, boolean causal, Tensor out) {
     Checks.state(!closed);
-    for (Tensor t : List.of(q, k, v, out)) {
-      Checks.rank("attention", "q, k, v, out", 3, t);
-      Checks.dtype("attention", dtype, t);
-      Checks.denseRows("attention", "q, k, v, out", t);
-    }
-    if (heads < 1 || q.shape().dim(2) % heads != 0 || v.shape().dim(2) % heads != 0) {
-      throw new IllegalArgumentException(
-          "attention: " + heads + " heads for q " + q.shape() + " and v " + v.shape());
-    }
-    long batch = q.shape().dim(0);
-    Checks.shape("attention", "k", Shape.of(batch, k.shape().dim(1), q.shape().dim(2)), k);
-    Checks.shape("attention", "v", Shape.of(batch, k.shape().dim(1), v.shape().dim(2)), v);
-    Checks.shape("attention", "out", Shape.of(batch, q.shape().dim(1), v.shape().dim(2)), out);
+    OperatorChecks.attention(dtype, q, k, v, heads, out);
     attention.attention(q, k, v, heads, scale, causal, out);
   }
 
   @Override
   public void activation(Tensor x, Activation activation, Tensor out) {
     Checks.state(!closed);
-    Checks.dtype("activation", dtype, x, out);
-    Checks.shape("activation", "out", x.shape(), out);
-    Checks.denseEntries("activation", "x", x);
-    Checks.denseEntries("activation", "out", out);
+    OperatorChecks.activation(dtype, x, out);
     norm.activation(x, activation, out);
   }
 
   @Override
   public void addScaled(Tensor a, Tensor b, float scale, Tensor out) {
     Checks.state(!closed);
-    Checks.shape("addScaled", "b", a.shape(), b);
-    Checks.shape("addScaled", "out", a.shape(), out);
+    OperatorChecks.addScaled(dtype, a, b, out);
     host.addScaled(a, b, scale, out);
   }
 
   @Override
   public void scale(Tensor a, float factor, Tensor out) {
     Checks.state(!closed);
-    Checks.shape("scale", "out", a.shape(), out);
+    OperatorChecks.scale(dtype, a, out);
     host.scale(a, factor, out);
   }
 
   @Override
   public void upsampleNearest2x(Tensor x, Tensor out) {
     Checks.state(!closed);
-    Checks.rank("upsampleNearest2x", "x", 4, x);
-    Checks.rank("upsampleNearest2x", "out", 4, out);
-    Checks.dtype("upsampleNearest2x", x.dtype(), out);
-    Shape s = x.shape();
-    long oh = out.shape().dim(1) == 2 * s.dim(1) - 1 ? 2 * s.dim(1) - 1 : 2 * s.dim(1);
-    long ow = out.shape().dim(2) == 2 * s.dim(2) - 1 ? 2 * s.dim(2) - 1 : 2 * s.dim(2);
-    Checks.shape("upsampleNearest2x", "out", Shape.of(s.dim(0), oh, ow, s.dim(3)), out);
-    Checks.denseEntries("upsampleNearest2x", "x", x);
-    Checks.denseEntries("upsampleNearest2x", "out", out);
+    OperatorChecks.upsampleNearest2x(dtype, x, out);
     host.upsampleNearest2x(x, out);
   }
 
   @Override
   public void concatChannels(List<Tensor> parts, Tensor out) {
     Checks.state(!closed);
-    Checks.rank("concatChannels", "out", 4, out);
-    long channels = parts.stream().mapToLong(p -> p.shape().dim(-1)).sum();
-    Checks.shape("concatChannels", "out", out.shape().with(3, channels), out);
+    OperatorChecks.concatChannels(dtype, parts, out);
     long at = 0;
     for (Tensor p : parts) {
-      Checks.shape("concatChannels", "part", out.shape().with(3, p.shape().dim(-1)), p);
       host.copy(p, out.slice(3, at, at + p.shape().dim(3)));
       at += p.shape().dim(3);
     }
@@ -412,16 +307,7 @@ public final class OneDnnBackend implements Backend {
   public void embedding(int[] ids, PreparedWeight table, Tensor out) {
     Checks.state(!closed);
     EmbeddingWeight w = Checks.weight("embedding", EmbeddingWeight.class, table);
-    Checks.rank("embedding", "out", 3, out);
-    Checks.shape("embedding", "out", out.shape().with(2, w.shape().dim(1)), out);
-    Checks.denseRows("embedding", "out", out);
-    if (out.shape().dim(0) * out.shape().dim(1) != ids.length) {
-      throw new IllegalArgumentException(
-          "embedding: " + ids.length + " ids for an output of " + out.shape());
-    }
-    for (int id : ids) {
-      w.checkId(id);
-    }
+    OperatorChecks.embedding(dtype, ids, table, out);
     host.embedding(ids, w, out);
   }
 

@@ -27,7 +27,8 @@ final class LocalWork implements Work {
   @Nullable Reduction reduction;
   int open; // sides and sums that are not done
   @Nullable Failure failure;
-  volatile boolean done;
+  private volatile boolean done;
+  private long doneAt; // published by done
 
   /** One end of a message. */
   final class Side {
@@ -86,6 +87,11 @@ final class LocalWork implements Work {
     this.timeoutNanos = timeoutNanos;
   }
 
+  void finish() {
+    doneAt = System.nanoTime();
+    done = true;
+  }
+
   int worldRank() {
     return group.worldRank(rank);
   }
@@ -118,6 +124,14 @@ final class LocalWork implements Work {
   @Override
   public boolean isDone() {
     return done;
+  }
+
+  @Override
+  public long doneNanos() {
+    if (!done) {
+      throw new IllegalStateException(operation + " is not done");
+    }
+    return doneAt;
   }
 
   @Override

@@ -58,7 +58,9 @@ final class LocalWorld {
       }
       RankState own = ranks.get(work.worldRank());
       work.open = work.sides.size() + (work.part == null ? 0 : 1);
-      work.done = work.open == 0;
+      if (work.open == 0) {
+        work.finish();
+      }
       for (LocalWork.Side side : work.sides) {
         if (side.send) {
           own.bytesSent += side.length;
@@ -187,7 +189,9 @@ final class LocalWorld {
   /** One part of a work is done. */
   private void settle(LocalWork w) {
     w.open--;
-    w.done = w.open == 0;
+    if (w.open == 0) {
+      w.finish();
+    }
     signal(w);
   }
 
@@ -216,7 +220,7 @@ final class LocalWorld {
     long start = System.nanoTime();
     lock.lock();
     try {
-      while (!w.done) {
+      while (!w.isDone()) {
         Failure f = failureOf(w);
         if (f == null && w.reduction != null && w.reduction.needsHands()) {
           takePart(w.reduction);

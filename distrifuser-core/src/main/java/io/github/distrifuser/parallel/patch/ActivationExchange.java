@@ -7,6 +7,7 @@ import io.github.distrifuser.parallel.ExchangeKind;
 import io.github.distrifuser.parallel.ExchangePlan;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -16,20 +17,28 @@ import org.jspecify.annotations.Nullable;
  * travel together.
  */
 public final class ActivationExchange {
+  private static final int UNKNOWN = -2;
+  private static final int NONE = -1;
+
   private final Communicator group;
   private final int batchOf;
   private final ExchangePlan plan = new ExchangePlan();
   private final List<Slot> pending = new ArrayList<>();
   private final List<Work> outstanding = new ArrayList<>();
+  private final Set<ExchangeKind> posting;
+  private int firstPosting = UNKNOWN;
+  private boolean leftOut;
 
   /**
    * An exchange within a group.
    *
    * @param batchOf how many slots of small messages are sent together
+   * @param posting kinds of messages that are posted, in the steps in which any are
    */
-  public ActivationExchange(Communicator group, int batchOf) {
+  ActivationExchange(Communicator group, int batchOf, Set<ExchangeKind> posting) {
     this.group = group;
     this.batchOf = batchOf;
+    this.posting = posting;
   }
 
   public Communicator group() {
@@ -62,6 +71,10 @@ public final class ActivationExchange {
 
     /** Sends and receives in the background; buffers must rest until {@link #await}. */
     public void post() {
+      if (entry.slot() == lateSlot()) {
+        postLate();
+        return;
+      }
       if (transfers.isEmpty()) {
         return;
       }
@@ -69,6 +82,13 @@ public final class ActivationExchange {
       if (entry.kind() == ExchangeKind.KEY_VALUE || pending.size() >= batchOf) {
         flush();
       }
+    }
+
+    private void postLate() {
+      if (leftOut && !transfers.isEmpty()) {
+        posted = send(transfers);
+      }
+      leftOut = true;
     }
 
     /** Returns when what was posted last has arrived; at once where nothing was. */
@@ -98,13 +118,36 @@ public final class ActivationExchange {
     for (Slot s : pending) {
       all.addAll(s.transfers);
     }
-    Work work = group.exchange(all);
-    outstanding.removeIf(Work::isDone);
-    outstanding.add(work);
+    Work work = send(all);
     for (Slot s : pending) {
       s.posted = work;
     }
     pending.clear();
+  }
+
+  private Work send(List<Transfer> transfers) {
+    Work work = group.exchange(transfers);
+    outstanding.removeIf(Work::isDone);
+    outstanding.add(work);
+    return work;
+  }
+
+  /**
+   * The slot whose first posting is left out, or {@link #NONE}.
+   *
+   * <p>The original puts messages into a queue that leaves when it is full, or else when the first
+   * layer posts again. Where all messages of a step find room in it, the first layer runs a second
+   * time before its first message has left, so that it reads the last synchronous step's
+   * activations twice; from then on it is a step behind like all others. The original's pictures
+   * depend on it.
+   */
+  private int lateSlot() {
+    if (firstPosting == UNKNOWN) {
+      List<ExchangePlan.Entry> all =
+          plan.entries().stream().filter(e -> posting.contains(e.kind())).toList();
+      firstPosting = all.isEmpty() || all.size() >= batchOf ? NONE : all.get(0).slot();
+    }
+    return firstPosting;
   }
 
   /** Returns when everything posted has arrived, so that buffers may be freed. */

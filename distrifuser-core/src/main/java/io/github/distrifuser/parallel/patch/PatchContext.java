@@ -3,6 +3,7 @@ package io.github.distrifuser.parallel.patch;
 import io.github.distrifuser.backend.Backend;
 import io.github.distrifuser.comm.Communicator;
 import io.github.distrifuser.comm.SoloCommunicator;
+import io.github.distrifuser.parallel.ExchangeKind;
 import io.github.distrifuser.parallel.PatchRows;
 import io.github.distrifuser.parallel.StepPhase;
 import io.github.distrifuser.parallel.SyncMode;
@@ -10,7 +11,9 @@ import io.github.distrifuser.tensor.DType;
 import io.github.distrifuser.tensor.Shape;
 import io.github.distrifuser.tensor.Tensor;
 import java.util.ArrayList;
+import java.util.EnumSet;
 import java.util.List;
+import java.util.Set;
 
 /**
  * What the layers of one rank share: the patch, the mode, the phase of the current step, and the
@@ -24,7 +27,7 @@ public final class PatchContext {
   private StepPhase phase = StepPhase.SYNCHRONOUS;
   private PatchRows rows = PatchRows.even(1, 1, 1);
   private int index;
-  private ActivationExchange exchange = new ActivationExchange(new SoloCommunicator(), 1);
+  private ActivationExchange exchange = exchange(new SoloCommunicator(), 1);
 
   public PatchContext(Backend backend) {
     this.backend = backend;
@@ -47,8 +50,21 @@ public final class PatchContext {
     mode = newMode;
     rows = newRows;
     index = group.rank();
-    exchange = new ActivationExchange(group, batchOf);
+    exchange = exchange(group, batchOf);
     phase = StepPhase.SYNCHRONOUS;
+  }
+
+  private ActivationExchange exchange(Communicator group, int batchOf) {
+    return new ActivationExchange(group, batchOf, posting(mode));
+  }
+
+  /** What is sent for the step after. */
+  private static Set<ExchangeKind> posting(SyncMode mode) {
+    return switch (mode) {
+      case CORRECTED_ASYNC_GN, STALE_GN -> EnumSet.allOf(ExchangeKind.class);
+      case SYNC_GN, SEPARATE_GN -> EnumSet.of(ExchangeKind.HALO, ExchangeKind.KEY_VALUE);
+      case FULL_SYNC, NO_SYNC -> EnumSet.noneOf(ExchangeKind.class);
+    };
   }
 
   /**
@@ -60,7 +76,7 @@ public final class PatchContext {
     try {
       exchange.drain();
     } finally {
-      exchange = new ActivationExchange(new SoloCommunicator(), 1);
+      exchange = exchange(new SoloCommunicator(), 1);
       buffers.forEach(Tensor::close);
       buffers.clear();
     }

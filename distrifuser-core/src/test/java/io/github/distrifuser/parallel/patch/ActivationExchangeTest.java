@@ -12,6 +12,7 @@ import io.github.distrifuser.parallel.WatchedCommunicator;
 import io.github.distrifuser.tensor.Tensor;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
 import org.junit.jupiter.api.Test;
 
 class ActivationExchangeTest {
@@ -25,9 +26,9 @@ class ActivationExchangeTest {
     final Backend backend;
     final ActivationExchange exchange;
 
-    Rank(Communicator world, Backend b, ExchangeKind... kinds) {
+    Rank(Communicator world, Backend b, Set<ExchangeKind> posting, ExchangeKind... kinds) {
       backend = b;
-      exchange = new ActivationExchange(WatchedCommunicator.of(world, posts::add), 3);
+      exchange = new ActivationExchange(WatchedCommunicator.of(world, posts::add), 3, posting);
       for (ExchangeKind kind : kinds) {
         Tensor o = b.allocate(1);
         Tensor i = b.allocate(1);
@@ -53,11 +54,16 @@ class ActivationExchangeTest {
   }
 
   private static void onTwoRanks(Program program, ExchangeKind... kinds) {
+    onTwoRanks(Set.of(), program, kinds);
+  }
+
+  private static void onTwoRanks(
+      Set<ExchangeKind> posting, Program program, ExchangeKind... kinds) {
     Ranks.run(
         2,
         world -> {
           try (Backend b = Fixtures.backend()) {
-            program.run(new Rank(world, b, kinds), 10 * (1 - world.rank()));
+            program.run(new Rank(world, b, posting, kinds), 10 * (1 - world.rank()));
             return 0;
           }
         });
@@ -142,6 +148,42 @@ class ActivationExchangeTest {
         HALO,
         HALO,
         KEY_VALUE,
+        HALO);
+  }
+
+  @Test
+  void theFirstPostingIsLeftOutWhereAllFindRoomInOneBatch() {
+    onTwoRanks(
+        Set.of(HALO),
+        (r, other) -> {
+          for (int step = 0; step < 2; step++) {
+            for (ActivationExchange.Slot s : r.slots) {
+              s.await();
+              s.post();
+            }
+            r.exchange.flush();
+            r.slots.get(1).await();
+            assertEquals(other + 1, r.received(1));
+            r.slots.get(0).await();
+            assertEquals(step == 0 ? -1 : other, r.received(0));
+          }
+        },
+        HALO,
+        HALO);
+  }
+
+  @Test
+  void theFirstPostingLeavesWithTheOthersWhereTheyFillABatch() {
+    onTwoRanks(
+        Set.of(HALO),
+        (r, other) -> {
+          r.slots.forEach(ActivationExchange.Slot::post);
+          assertEquals(1, r.posts.size());
+          r.slots.get(0).await();
+          assertEquals(other, r.received(0));
+        },
+        HALO,
+        HALO,
         HALO);
   }
 }

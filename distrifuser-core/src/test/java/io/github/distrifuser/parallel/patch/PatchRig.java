@@ -55,7 +55,7 @@ final class PatchRig {
             world -> {
               try (Backend b = Fixtures.backend()) {
                 PatchContext context = new PatchContext(b);
-                context.plan(mode, rows, world, 2);
+                context.plan(mode, rows, world, 1);
                 Layer layer = maker.make(new PatchLayers(b, weights, context), context, b);
                 List<NdArray> out = new ArrayList<>();
                 for (NdArray whole : inputs) {
