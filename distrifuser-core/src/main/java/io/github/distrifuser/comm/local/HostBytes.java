@@ -71,8 +71,13 @@ final class HostBytes {
 
   /** Copies all bytes to another's, of the same length. */
   void copyTo(HostBytes target) {
+    copyTo(target, LONGEST_COPY);
+  }
+
+  /** Copies {@code longest} bytes at a time at most. */
+  void copyTo(HostBytes target, int longest) {
     for (long at = 0; at < length; ) {
-      ByteBuffer from = view(at, LONGEST_COPY);
+      ByteBuffer from = view(at, longest);
       ByteBuffer to = target.view(at, from.remaining());
       from.limit(to.remaining());
       at += to.remaining();

@@ -27,6 +27,7 @@ final class Reduction {
   private long blocks;
   private final AtomicLong nextBlock = new AtomicLong();
   private long finished;
+  private boolean ended;
   private @Nullable Failure failure;
 
   Reduction(int size) {
@@ -86,10 +87,12 @@ final class Reduction {
     nextBlock.set(Long.MAX_VALUE / 2);
   }
 
-  /** Notes the work of one thread; true when it was the last. */
+  /** Notes the work of one thread; true, once, when all is summed. */
   boolean finish(long count) {
     finished += count;
-    return failure == null && finished == blocks;
+    boolean last = !ended && failure == null && finished == blocks;
+    ended |= last;
+    return last;
   }
 
   /** Sums blocks until none is left; how many. */
