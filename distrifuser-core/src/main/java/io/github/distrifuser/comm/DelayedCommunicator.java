@@ -117,6 +117,14 @@ public final class DelayedCommunicator implements Communicator {
       }
 
       @Override
+      public long doneNanos() {
+        if (!isDone()) {
+          throw new IllegalStateException("the operation is not done");
+        }
+        return posted.join().doneNanos();
+      }
+
+      @Override
       public void await() {
         line.leave(posted).await();
       }

@@ -59,8 +59,8 @@ final class LocalWorld {
       RankState own = ranks.get(work.worldRank());
       work.open = work.sides.size() + (work.part == null ? 0 : 1);
       if (work.open == 0) {
-work.finish();
-}
+        work.finish();
+      }
       for (LocalWork.Side side : work.sides) {
         if (side.send) {
           own.bytesSent += side.length;
@@ -190,8 +190,8 @@ work.finish();
   private void settle(LocalWork w) {
     w.open--;
     if (w.open == 0) {
-w.finish();
-}
+      w.finish();
+    }
     signal(w);
   }
 
