@@ -69,6 +69,12 @@ public interface Communicator extends AutoCloseable {
   CommStats stats();
 
   /**
+   * Says what this rank is doing, such as "step 7", in a few words. Where the rank is lost, the
+   * other ranks' messages say what they heard last. Cheap; may be ignored.
+   */
+  default void progress(String what) {}
+
+  /**
    * Leaves the group, and groups made of it, in order; the others' operations that need this rank
    * fail and say that it has left. Idempotent; a sub-group's close leaves its parent open.
    */
