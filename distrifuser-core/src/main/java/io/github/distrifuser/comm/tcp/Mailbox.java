@@ -10,8 +10,13 @@ import org.jspecify.annotations.Nullable;
 
 /** Pairs the messages of one peer with the receives posted for them. Used on the event loop. */
 final class Mailbox {
+  private final int ownRank;
   private final Map<MessageKey, Queue<Receive>> posted = new HashMap<>();
   private final Map<MessageKey, Queue<Incoming>> waiting = new HashMap<>();
+
+  Mailbox(int ownRank) {
+    this.ownRank = ownRank;
+  }
 
   private static <T> @Nullable T poll(Map<MessageKey, Queue<T>> map, MessageKey key) {
     Queue<T> queue = map.get(key);
@@ -49,26 +54,19 @@ final class Mailbox {
     return pair(receive, message);
   }
 
-  private static @Nullable String pair(Receive receive, Incoming message) {
+  private @Nullable String pair(Receive receive, Incoming message) {
     if (receive.operation() != message.operation()) {
-      return "calls "
-          + message.operation()
-          + " where others call "
-          + receive.operation()
-          + " ("
-          + message.key()
-          + ")";
+      return "called %s where rank %d called %s"
+          .formatted(message.operation(), ownRank, receive.operation());
     }
     if (!receive.sink().begin(message.length())) {
-      return "sent "
-          + message.length()
-          + " bytes where "
-          + receive.sink().expected()
-          + " were expected ("
-          + message.operation()
-          + ", "
-          + message.key()
-          + ")";
+      return "has %d bytes where rank %d expects %s (%s, %s)"
+          .formatted(
+              message.length(),
+              ownRank,
+              receive.sink().expected(),
+              message.operation(),
+              message.key());
     }
     message.deliverTo(receive);
     return null;

@@ -24,7 +24,7 @@ final class Peer implements FrameReader.Listener {
   private final int rank;
   private final Channel channel;
   private final FrameReader reader;
-  private final Mailbox mailbox = new Mailbox();
+  private final Mailbox mailbox;
   private final ArrayDeque<Outgoing> small = new ArrayDeque<>();
   private final ArrayDeque<Outgoing> large = new ArrayDeque<>();
   private final StartListener start;
@@ -42,6 +42,7 @@ final class Peer implements FrameReader.Listener {
     this.rank = rank;
     this.channel = channel;
     this.reader = reader;
+    this.mailbox = new Mailbox(world.rank());
     this.start = start;
   }
 

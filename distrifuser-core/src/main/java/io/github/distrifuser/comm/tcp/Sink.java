@@ -42,7 +42,7 @@ interface Sink {
 
     @Override
     public String expected() {
-      return bytes.size() + " bytes";
+      return Long.toString(bytes.size());
     }
   }
 
@@ -70,7 +70,7 @@ interface Sink {
 
     @Override
     public String expected() {
-      return "at most " + LONGEST + " bytes";
+      return "at most " + LONGEST;
     }
 
     byte[] bytes() {

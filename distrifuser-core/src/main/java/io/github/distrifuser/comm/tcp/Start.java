@@ -120,7 +120,7 @@ abstract class Start implements Peer.StartListener {
             .append(" did not ")
             .append(what)
             .append(" within ")
-            .append(World.seconds(timeout));
+            .append(World.inWords(timeout));
     for (int r : ranks.subList(1, ranks.size())) {
       text.append(", nor did rank ").append(r);
     }

@@ -49,7 +49,7 @@ public final class TcpCommunicators {
     Connections connections = new Connections(world, transport, new Credentials(env));
     Map<String, String> all = new TreeMap<>(fingerprint);
     all.put("byte order", ByteOrder.nativeOrder().toString());
-    all.put("DISTRIFUSER_HANG_SECONDS", World.seconds(env.hangAfter()));
+    all.put("DISTRIFUSER_HANG_SECONDS", World.inWords(env.hangAfter()));
     Start start =
         master == null
             ? new JoinStart(world, env, all, startTimeout, connections)

@@ -1,5 +1,6 @@
 package io.github.distrifuser.comm.tcp;
 
+import io.github.distrifuser.comm.CommException;
 import io.github.distrifuser.comm.Work;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -80,16 +81,22 @@ final class TcpWork implements Work {
   }
 
   private void waitForEnd() {
-    boolean interrupted = false;
     try {
       if (!ended.await(timeout.toNanos(), TimeUnit.NANOSECONDS)) {
         world.late(this, timeout);
+        waitForRelease();
       }
     } catch (InterruptedException e) {
-      interrupted = true;
       world.abort("it was interrupted while it waited");
+      waitForRelease();
+      Thread.currentThread().interrupt();
+      throw new CommException(-1, "interrupted while waiting", e);
     }
-    // A world that fails ends its works, and only then does nobody touch their memory.
+  }
+
+  /** A world that fails ends its works, and only then does nobody touch their memory. */
+  private void waitForRelease() {
+    boolean interrupted = false;
     while (true) {
       try {
         ended.await();

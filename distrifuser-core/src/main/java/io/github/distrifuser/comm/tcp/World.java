@@ -151,11 +151,11 @@ final class World {
           for (Peer p : peers.values()) {
             String missing = p.missing(work);
             if (missing != null) {
-              fail(p.rank(), p.late(missing + " within " + seconds(timeout)), null);
+              fail(p.rank(), p.late(missing + " within " + inWords(timeout)), null);
               return;
             }
           }
-          fail(rank, ownName() + " was not done within " + seconds(timeout), null);
+          fail(rank, ownName() + " was not done within " + inWords(timeout), null);
         });
   }
 
@@ -256,15 +256,15 @@ final class World {
     for (Peer p : peers.values()) {
       p.beat();
       if (p.silence(now) > hangAfter.toNanos()) {
-        fail(p.rank(), p.hangs("nothing heard for " + seconds(hangAfter)), null);
+        fail(p.rank(), p.hangs("nothing heard for " + inWords(hangAfter)), null);
         return;
       }
     }
   }
 
-  static String seconds(Duration d) {
+  static String inWords(Duration d) {
     long ms = d.toMillis();
-    return ms % 1000 == 0 ? ms / 1000 + " s" : ms / 1000.0 + " s";
+    return ms % 1000 == 0 ? ms / 1000 + " s" : ms + " ms";
   }
 
   void forget(TcpWork work) {
