@@ -1,18 +1,19 @@
 package io.github.distrifuser.comm.tcp;
 
 import io.github.distrifuser.tensor.DType;
-import io.netty.buffer.ByteBuf;
-import io.netty.buffer.ByteBufAllocator;
-import java.nio.ByteOrder;
 import java.util.ArrayList;
 import java.util.List;
 
 /**
- * One sum over the ranks of a group, on the event loop. Small ones, and those of two ranks, are
- * sent whole to all, and everybody sums. For others rank i sums the i-th share of the numbers and
- * sends it on, which takes 2 (N - 1) / N of their bytes. The sums are the same either way.
+ * One sum over the ranks of a group, or a round of a long one, on the event loop. Small ones, and
+ * those of two ranks, are sent whole to all, and everybody sums. For others rank i sums the i-th
+ * share of the numbers and sends it on, which takes 2 (N - 1) / N of their bytes. The sums are the
+ * same either way.
  */
 final class AllReduce {
+  /** How many bytes of numbers a round takes. */
+  static final int ROUND = Staging.Pool.PIECE;
+
   private static final long LARGEST_WHOLE = 64 << 10;
   private static final int NUMBERS = 0; // the operation's parts
   private static final int SUMS = 1;
@@ -23,16 +24,28 @@ final class AllReduce {
   private final DType dtype;
   private final TcpWork work;
   private final boolean whole;
-  private final List<HostBytes> ranks = new ArrayList<>(); // each rank's numbers of my share
+  private final List<Staging> staging = new ArrayList<>(); // of the other ranks, in rank order
   private int missing = 1; // before my share can be summed
 
-  AllReduce(Group group, long sequence, HostBytes numbers, DType dtype, TcpWork work) {
+  /**
+   * One round.
+   *
+   * @param numbers at most {@link #ROUND} bytes
+   * @param whole whether all ranks sum all numbers
+   */
+  AllReduce(
+      Group group, long sequence, HostBytes numbers, DType dtype, TcpWork work, boolean whole) {
     this.group = group;
     this.sequence = sequence;
     this.numbers = numbers;
     this.dtype = dtype;
     this.work = work;
-    this.whole = group.size() == 2 || numbers.size() <= LARGEST_WHOLE;
+    this.whole = whole;
+  }
+
+  /** Whether all ranks sum all numbers, of so many bytes in all rounds together. */
+  static boolean whole(int ranks, long bytes) {
+    return ranks <= 2 || bytes <= LARGEST_WHOLE;
   }
 
   /** What a rank sums. */
@@ -49,13 +62,13 @@ final class AllReduce {
   /** Posts it. */
   void start() {
     work.addParts(1); // the sum
-    HostBytes mine = share(group.rank());
-    for (int r = 0; r < group.size(); r++) {
-      ranks.add(r == group.rank() ? mine : staging((int) mine.size()));
-    }
+    work.atEnd(() -> staging.forEach(Staging::release));
+    long mine = share(group.rank()).size();
     for (int r : group.others()) {
+      Staging theirs = new Staging(group.world().staging(), mine);
+      staging.add(theirs);
       missing++;
-      group.receive(r, message(NUMBERS), ranks.get(r), work, this::arrived);
+      group.receive(r, message(NUMBERS), theirs, work, this::arrived);
       if (whole) {
         missing++; // the sum overwrites what is sent
         group.send(r, message(NUMBERS), numbers, work, this::arrived);
@@ -74,19 +87,17 @@ final class AllReduce {
         MessageKey.collective(group.id(), sequence, part), Operation.ALL_REDUCE);
   }
 
-  private HostBytes staging(int size) {
-    ByteBuf buffer = ByteBufAllocator.DEFAULT.directBuffer(size, size);
-    work.atEnd(buffer::release);
-    return HostBytes.of(buffer.nioBuffer(0, size).order(ByteOrder.nativeOrder()));
-  }
-
   private void arrived() {
     missing--;
     if (missing > 0) {
       return;
     }
-    HostBytes mine = ranks.get(group.rank());
+    HostBytes mine = share(group.rank());
+    List<HostBytes> ranks = new ArrayList<>();
+    staging.forEach(s -> ranks.add(s.bytes()));
+    ranks.add(group.rank(), mine);
     new RankSums(dtype).sum(ranks, mine);
+    staging.forEach(Staging::release);
     if (!whole) {
       for (int r : group.others()) {
         work.addParts(1);

@@ -17,7 +17,6 @@ import java.util.concurrent.CopyOnWriteArrayList;
 /** A group of processes that talk over TCP. Tensors must be in the host's memory. */
 final class TcpCommunicator implements Communicator {
   private static final Duration DEFAULT_TIMEOUT = Duration.ofMinutes(10);
-  private static final long LARGEST_SUM = 64L << 20; // bytes that one round of a sum takes
   private static final int NOTE_LENGTH = 200;
 
   private final Group group;
@@ -148,14 +147,15 @@ final class TcpCommunicator implements Communicator {
     }
     HostBytes numbers = HostBytes.of(tensor);
     long first = collectives;
-    long rounds = Math.max(1, (numbers.size() + LARGEST_SUM - 1) / LARGEST_SUM);
+    long rounds = Math.max(1, (numbers.size() + AllReduce.ROUND - 1) / AllReduce.ROUND);
+    boolean whole = AllReduce.whole(size(), numbers.size());
     collectives += rounds;
     return post(
         work -> {
           for (long i = 0; i < rounds; i++) {
-            long from = i * LARGEST_SUM;
-            HostBytes part = numbers.range(from, Math.min(numbers.size(), from + LARGEST_SUM));
-            new AllReduce(group, first + i, part, dtype, work).start();
+            long from = i * AllReduce.ROUND;
+            HostBytes part = numbers.range(from, Math.min(numbers.size(), from + AllReduce.ROUND));
+            new AllReduce(group, first + i, part, dtype, work, whole).start();
           }
         });
   }

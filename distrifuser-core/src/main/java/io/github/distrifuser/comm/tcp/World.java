@@ -38,6 +38,7 @@ final class World {
   private final EventLoop loop;
   private final CompletableFuture<Thread> thread = new CompletableFuture<>(); // the loop's
   private final Counters counters = new Counters();
+  private final Staging.Pool staging = new Staging.Pool();
   private final Map<Integer, Peer> peers = new TreeMap<>();
   private final Set<Channel> others = new HashSet<>(); // listeners, and connections of nobody yet
   private final Set<TcpWork> works = new LinkedHashSet<>();
@@ -73,6 +74,10 @@ final class World {
 
   EventLoop loop() {
     return loop;
+  }
+
+  Staging.Pool staging() {
+    return staging;
   }
 
   Counters counters() {
