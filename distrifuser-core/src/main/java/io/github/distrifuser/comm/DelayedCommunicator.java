@@ -198,6 +198,11 @@ public final class DelayedCommunicator implements Communicator {
   }
 
   @Override
+  public void progress(String what) {
+    inner.progress(what);
+  }
+
+  @Override
   public CommStats stats() {
     CommStats s = inner.stats();
     return new CommStats(s.bytesSent(), s.messagesSent(), s.waitNanos() + line.waitNanos.get());

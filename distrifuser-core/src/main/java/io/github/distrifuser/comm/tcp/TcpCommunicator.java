@@ -16,12 +16,12 @@ import java.util.concurrent.CopyOnWriteArrayList;
 
 /** A group of processes that talk over TCP. Tensors must be in the host's memory. */
 final class TcpCommunicator implements Communicator {
-  private static final Duration DEFAULT_TIMEOUT = Duration.ofMinutes(10);
   private static final int NOTE_LENGTH = 200;
+  private static final Duration LONGEST_TIMEOUT = Duration.ofDays(1000);
 
   private final Group group;
   private final boolean ownsWorld;
-  private Duration timeout;
+  private volatile Duration timeout;
   private final List<TcpCommunicator> parts = new CopyOnWriteArrayList<>();
   private long groups;
   private long collectives;
@@ -212,13 +212,12 @@ final class TcpCommunicator implements Communicator {
 
   // ---- life ----
 
-  /** {@inheritDoc} Ten minutes unless set; counted from the call that waits for it. */
   @Override
   public void setTimeout(Duration timeout) {
     if (timeout.isZero() || timeout.isNegative()) {
       throw new IllegalArgumentException("no operation can be done within " + timeout);
     }
-    this.timeout = timeout;
+    this.timeout = timeout.compareTo(LONGEST_TIMEOUT) < 0 ? timeout : LONGEST_TIMEOUT;
   }
 
   @Override
@@ -226,7 +225,6 @@ final class TcpCommunicator implements Communicator {
     group.world().abort(reason);
   }
 
-  /** {@inheritDoc} A sub-group tells what its rank has sent in all groups. */
   @Override
   public CommStats stats() {
     return group.world().counters().stats();
