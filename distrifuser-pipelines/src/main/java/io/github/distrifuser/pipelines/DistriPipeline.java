@@ -1,5 +1,6 @@
 package io.github.distrifuser.pipelines;
 
+import io.github.distrifuser.comm.Agreement;
 import io.github.distrifuser.comm.Communicator;
 import io.github.distrifuser.image.GeneratedImage;
 import io.github.distrifuser.models.unet.UNetConfig;
@@ -142,6 +143,9 @@ public abstract class DistriPipeline implements AutoCloseable {
             ? request.guidanceScale()
             : config.doClassifierFreeGuidance() ? defaultGuidanceScale() : 1;
     boolean guidance = scale > 1 && unet.timeCondProjDim() == 0;
+    if (parts.world().size() > 1) {
+      Agreement.agree(parts.world(), Facts.ofRequest(request, height, width));
+    }
 
     // 2. Encode the prompt
     long begin = System.nanoTime();

@@ -24,6 +24,7 @@ import org.jspecify.annotations.Nullable;
  * needed late is loaded late.
  */
 public final class PipelineParts implements AutoCloseable {
+  private final RankPlan plan;
   private final ModelSource source;
   private final LoadOptions options;
   private final ModelConfig index;
@@ -33,13 +34,15 @@ public final class PipelineParts implements AutoCloseable {
   private final List<TextEncoder> textEncoders = new ArrayList<>();
   private Scheduler scheduler;
 
-  private PipelineParts(DistriConfig config, ModelSource source, LoadOptions options) {
+  private PipelineParts(
+      DistriConfig config, ModelSource source, LoadOptions options, RankPlan plan) {
+    this.plan = plan;
     this.source = source;
     this.options = options;
     this.index = source.config("model_index.json");
     this.unetConfig = UNetConfig.of(source.config("unet/config.json"));
     this.scheduler = scheduler(options.scheduler());
-    this.ranks = Ranks.start(config, source, unetConfig, options);
+    this.ranks = Ranks.start(config, source, unetConfig, options, plan);
     this.vae = new VaeDecoder(source, options.variant(), ranks);
   }
 
@@ -51,21 +54,24 @@ public final class PipelineParts implements AutoCloseable {
    */
   public static PipelineParts load(
       DistriConfig config, String model, LoadOptions options, String pipelineClass) {
-    ModelSource source = ModelSource.resolve(model, options.seed());
-    ModelConfig index = source.config("model_index.json");
-    String found = index.getString("_class_name");
-    if (!found.equals(pipelineClass)) {
-      throw new WeightsException(
-          index.source(), "_class_name: expected " + pipelineClass + ", found " + found);
-    }
-    PipelineParts parts = new PipelineParts(config, source, options);
+    RankPlan plan = RankPlan.find(options);
+    PipelineParts parts = null;
     try {
+      ModelSource source = ModelSource.resolve(model, options.seed());
+      ModelConfig index = source.config("model_index.json");
+      String found = index.getString("_class_name");
+      if (!found.equals(pipelineClass)) {
+        throw new WeightsException(
+            index.source(), "_class_name: expected " + pipelineClass + ", found " + found);
+      }
+      parts = new PipelineParts(config, source, options, plan);
       parts.ranks.prepare();
+      return parts;
     } catch (RuntimeException | Error e) {
-      parts.close();
+      plan.failed(e);
+      Closing.all(List.of(parts == null ? plan : parts));
       throw e;
     }
-    return parts;
   }
 
   /** The folder's model_index.json. */
@@ -204,12 +210,11 @@ public final class PipelineParts implements AutoCloseable {
 
   /** Tells the other ranks that this one has failed, so that they need not wait for it. */
   void failed(Throwable cause) {
-    ranks.failed(cause);
+    plan.failed(cause);
   }
 
   @Override
   public void close() {
-    vae.close();
-    ranks.close();
+    Closing.all(List.of(vae, ranks, plan));
   }
 }

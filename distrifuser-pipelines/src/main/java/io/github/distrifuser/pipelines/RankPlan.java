@@ -2,7 +2,8 @@ package io.github.distrifuser.pipelines;
 
 import io.github.distrifuser.comm.Communicator;
 import io.github.distrifuser.comm.RankEnvironment;
-import io.github.distrifuser.comm.SoloCommunicator;
+import io.github.distrifuser.comm.tcp.TcpCommunicators;
+import java.time.Duration;
 import java.util.Map;
 
 /**
@@ -25,7 +26,17 @@ record RankPlan(
   /** Set by the launcher: CPU threads of each rank. */
   private static final String THREADS = "DISTRIFUSER_THREADS";
 
-  /** The ranks that the options ask for. */
+  /** How long ranks may take to meet. */
+  private static final String START_SECONDS = "DISTRIFUSER_START_SECONDS";
+
+  private static final int DEFAULT_START_SECONDS = 300;
+
+  /**
+   * The ranks that the options ask for; with several processes returns when all have met.
+   *
+   * @throws io.github.distrifuser.comm.CommException naming a rank that does not come, or is of
+   *     another version
+   */
   static RankPlan find(LoadOptions options) {
     return find(options, System.getenv());
   }
@@ -42,8 +53,18 @@ record RankPlan(
     if (perRank == 0 && here > 1) {
       perRank = Math.max(1, Runtime.getRuntime().availableProcessors() / here);
     }
-    Communicator world = new SoloCommunicator();
+    Communicator world =
+        TcpCommunicators.connect(environment, Map.of("version", version()), startTimeout(env));
     return new RankPlan(world, true, environment.localRank(), threads, perRank);
+  }
+
+  private static String version() {
+    String v = RankPlan.class.getPackage().getImplementationVersion();
+    return v == null ? "development" : v;
+  }
+
+  private static Duration startTimeout(Map<String, String> env) {
+    return Duration.ofSeconds(number(env, START_SECONDS, DEFAULT_START_SECONDS));
   }
 
   private static int number(Map<String, String> env, String name, int otherwise) {
@@ -72,7 +93,8 @@ record RankPlan(
   /** Tells the other processes that this one has failed. */
   void failed(Throwable cause) {
     if (world.size() > 1) {
-      world.abort(String.valueOf(cause.getMessage()));
+      String m = cause.getMessage();
+      world.abort(m == null ? cause.getClass().getName() : m);
     }
   }
 

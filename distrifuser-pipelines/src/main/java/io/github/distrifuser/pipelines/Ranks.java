@@ -1,6 +1,7 @@
 package io.github.distrifuser.pipelines;
 
 import io.github.distrifuser.backend.Backend;
+import io.github.distrifuser.comm.Agreement;
 import io.github.distrifuser.comm.Communicator;
 import io.github.distrifuser.models.Denoiser;
 import io.github.distrifuser.models.unet.UNetConfig;
@@ -57,21 +58,23 @@ final class Ranks implements AutoCloseable {
     this.front = setup.backend(plan.localRank(), plan.threadsOfFront());
   }
 
-  /** Finds the ranks and starts this one's backend. */
+  /** Starts this rank's backend. */
   static Ranks start(
-      DistriConfig config, ModelSource source, UNetConfig unet, LoadOptions options) {
+      DistriConfig config,
+      ModelSource source,
+      UNetConfig unet,
+      LoadOptions options,
+      RankPlan plan) {
     RankSetup setup = new RankSetup(options.device(), options.dtype());
-    RankPlan plan = RankPlan.find(options);
-    try {
-      return new Ranks(config, source, unet, options, setup, plan);
-    } catch (RuntimeException | Error e) {
-      plan.failed(e);
-      throw e;
-    }
+    return new Ranks(config, source, unet, options, setup, plan);
   }
 
   /** Loads the UNet. */
   void prepare() {
+    if (world.size() > 1) {
+      Agreement.agree(world, Facts.ofModel(source, config, options, setup.dtype()));
+    }
+    world.progress("loading the model");
     StateDict dict = source.weights("unet", "diffusion_pytorch_model", options.variant());
     WeightStore store = new WeightStore(dict);
     weights = store;
@@ -148,6 +151,7 @@ final class Ranks implements AutoCloseable {
   // --- what each local rank sends and waits for in each step ---
 
   void beginStats() {
+    world.progress("the first step");
     LocalTeam t = team;
     stats.begin(t == null ? List.of(world) : t.communicators());
     if (timeline != null) {
@@ -156,16 +160,11 @@ final class Ranks implements AutoCloseable {
   }
 
   void recordStep() {
-    stats.step();
+    world.progress("step " + stats.step());
   }
 
   StepStats stats() {
     return stats;
-  }
-
-  /** Tells the other ranks that this one has failed. */
-  void failed(Throwable cause) {
-    plan.failed(cause);
   }
 
   @Override
@@ -176,7 +175,6 @@ final class Ranks implements AutoCloseable {
     parts.add(weights);
     parts.add(decodeBackend);
     parts.add(front);
-    parts.add(plan);
     denoiser = null;
     team = null;
     weights = null;

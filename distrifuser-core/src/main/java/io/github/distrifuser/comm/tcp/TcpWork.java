@@ -18,6 +18,7 @@ final class TcpWork implements Work {
   private final CountDownLatch ended = new CountDownLatch(1);
   private final List<Runnable> atEnd = new ArrayList<>();
   private int parts = 1; // one for the posting itself
+  private long doneAt; // published by done
   private volatile boolean done;
   private volatile @Nullable Failure failure;
 
@@ -41,6 +42,7 @@ final class TcpWork implements Work {
     parts--;
     if (parts == 0 && ended.getCount() > 0) {
       world.forget(this);
+      doneAt = System.nanoTime();
       done = true;
       end();
     }
@@ -62,6 +64,14 @@ final class TcpWork implements Work {
   @Override
   public boolean isDone() {
     return done;
+  }
+
+  @Override
+  public long doneNanos() {
+    if (!done) {
+      throw new IllegalStateException("the operation is not done");
+    }
+    return doneAt;
   }
 
   @Override
