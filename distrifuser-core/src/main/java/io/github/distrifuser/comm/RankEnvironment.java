@@ -43,7 +43,7 @@ public record RankEnvironment(
   }
 
   /** How long a rank may be silent where DISTRIFUSER_HANG_SECONDS says nothing. */
-  public static final Duration DEFAULT_HANG = Duration.ofSeconds(60);
+  public static final Duration DEFAULT_HANG = Duration.ofSeconds(40);
 
   static final int MOST_RANKS = 65536;
 

@@ -154,6 +154,11 @@ public final class TracedCommunicator implements Communicator {
   }
 
   @Override
+  public void progress(String what) {
+    delegate.progress(what);
+  }
+
+  @Override
   public CommStats stats() {
     return delegate.stats();
   }

@@ -11,11 +11,35 @@ import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
+import java.util.Set;
 import java.util.UUID;
+import java.util.concurrent.ConcurrentHashMap;
 
 /** Files that are there whole or not at all. */
 public final class AtomicFiles {
+  /** Temporary files of writes under way; a JVM that is told to end meanwhile deletes them. */
+  private static final Set<Path> UNDER_WAY = ConcurrentHashMap.newKeySet();
+
+  static {
+    Thread hook = new Thread(AtomicFiles::deleteUnderWay, "distrifuser-temporary-files");
+    try {
+      Runtime.getRuntime().addShutdownHook(hook);
+    } catch (IllegalStateException e) {
+      hook.setName("never run: the JVM is ending already");
+    }
+  }
+
   private AtomicFiles() {}
+
+  private static void deleteUnderWay() {
+    for (Path p : UNDER_WAY) {
+      try {
+        Files.deleteIfExists(p);
+      } catch (IOException e) {
+        System.err.println(p + " cannot be deleted: " + reason(e));
+      }
+    }
+  }
 
   /** What is written. */
   @FunctionalInterface
@@ -35,6 +59,7 @@ public final class AtomicFiles {
       throw new IOException("cannot be written: it is a directory");
     }
     Path temporary = target.resolveSibling("." + target.getFileName() + "." + UUID.randomUUID());
+    UNDER_WAY.add(temporary);
     try {
       try {
         try (FileChannel out =
@@ -45,6 +70,7 @@ public final class AtomicFiles {
         move(temporary, target);
       } finally {
         Files.deleteIfExists(temporary);
+        UNDER_WAY.remove(temporary);
       }
     } catch (IOException e) {
       throw new IOException("cannot be written: " + reason(e), e);

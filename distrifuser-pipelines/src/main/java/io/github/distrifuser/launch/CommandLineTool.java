@@ -69,7 +69,9 @@ final class CommandLineTool {
     if (options.verbose()) {
       e.printStackTrace();
     }
-    error(message(e));
+    String message = message(e);
+    error(message);
+    TorchErrorFile.write(e, message);
   }
 
   private static void error(String message) {
@@ -78,7 +80,7 @@ final class CommandLineTool {
   }
 
   /** One line that says what is wrong. */
-  private static String message(Throwable e) {
+  static String message(Throwable e) {
     String m = e.getMessage();
     if (e instanceof OutOfMemoryError) {
       m = "out of memory: " + m + " (--max_memory sets the Java heap's size)";

@@ -30,8 +30,10 @@ public final class Launch {
     try {
       main.invoke(null, (Object) Arrays.copyOfRange(args, 1, args.length));
     } catch (InvocationTargetException e) {
+      String message = CommandLineTool.message(e.getCause());
       e.getCause().printStackTrace();
-      exit(1, args[0] + " failed: " + e.getCause());
+      TorchErrorFile.write(e.getCause(), message);
+      exit(1, message);
     } catch (IllegalAccessException | LinkageError e) {
       exit(1, "cannot run " + args[0] + ": " + e);
     }

@@ -19,6 +19,7 @@ import io.github.distrifuser.weights.SafetensorsWriter;
 import io.github.distrifuser.weights.WeightTensor;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
@@ -36,6 +37,11 @@ public final class RunCommand {
 
   private static final String ASTRONAUT =
       "Astronaut in a jungle, cold color palette, muted colors, detailed, 8k";
+
+  /**
+   * How long ranks wait for rank 0 to decode and write: one that dies or hangs is noticed sooner.
+   */
+  private static final Duration RESULTS_TIMEOUT = Duration.ofDays(1);
 
   private final RunOptions options;
 
@@ -91,14 +97,31 @@ public final class RunCommand {
     try (DistriPipeline pipeline =
         Pipelines.fromPretrained(options.distriConfig(), options.model, options.loadOptions())) {
       double loadSeconds = (System.nanoTime() - begin) * 1e-9;
-      GenerationRequest request = request(pipeline);
-      if (options.mode == RunOptions.Mode.BENCHMARK) {
-        pipeline.setProgressBarConfig(ProgressReporter.Config.disable(true));
-        benchmark(pipeline, request, loadSeconds);
-      } else {
-        generate(pipeline, request, loadSeconds);
+      try {
+        run(pipeline, loadSeconds);
+        // No rank leaves before rank 0 has written all: one that fails in it is noticed.
+        pipeline.communicator().barrier();
+      } catch (RuntimeException | Error e) {
+        pipeline.communicator().abort(CommandLineTool.message(e));
+        throw e;
       }
     }
+  }
+
+  private void run(DistriPipeline pipeline, double loadSeconds) {
+    GenerationRequest request = request(pipeline);
+    if (options.mode == RunOptions.Mode.BENCHMARK) {
+      pipeline.setProgressBarConfig(ProgressReporter.Config.disable(true));
+      benchmark(pipeline, request, loadSeconds);
+    } else {
+      generate(pipeline, request, loadSeconds);
+    }
+  }
+
+  /** Rank 0 decodes and writes; however long that takes, the others wait for it. */
+  private static void expectResults(DistriPipeline pipeline) {
+    pipeline.communicator().progress("writing the results");
+    pipeline.communicator().setTimeout(RESULTS_TIMEOUT);
   }
 
   // --- modes ---
@@ -108,6 +131,7 @@ public final class RunCommand {
     long begin = System.nanoTime();
     PipelineOutput out = pipeline.generate(withGenerator(request));
     double seconds = (System.nanoTime() - begin) * 1e-9;
+    expectResults(pipeline);
     List<Path> files = pipeline.rank() == 0 ? save(out) : List.of();
     report(pipeline, out, loadSeconds, List.of(seconds), seconds);
     if (pipeline.rank() == 0) {
@@ -140,6 +164,7 @@ public final class RunCommand {
       throw new IllegalStateException("--test_times must be positive");
     }
     double latency = latency(seconds, options.ignoreRatio);
+    expectResults(pipeline);
     if (pipeline.rank() == 0 && options.outputPath != null) {
       save(last);
     }

@@ -75,6 +75,7 @@ final class DenoisingLoop {
    *
    * @param start scaled noise, {@code [n, c, h, w]}
    * @param embeds repeated for each picture
+   * @param beforeStep told the number of each step that begins
    * @param afterStep told the number of each step that is done
    * @param deadlineNanos {@code System.nanoTime()} to be done by, or null
    * @return the last latents
@@ -83,33 +84,52 @@ final class DenoisingLoop {
   NdArray run(
       NdArray start,
       PromptEmbeds embeds,
+      Consumer<Integer> beforeStep,
+      Consumer<Integer> afterStep,
+      @Nullable Long deadlineNanos) {
+    denoiser.begin(conditioning.inputs(embeds));
+    NdArray last;
+    try {
+      last = steps(start, embeds, beforeStep, afterStep, deadlineNanos);
+    } catch (RuntimeException | Error e) {
+      try {
+        denoiser.end();
+      } catch (RuntimeException again) {
+        e.addSuppressed(again);
+      }
+      throw e;
+    }
+    denoiser.end();
+    return last;
+  }
+
+  private NdArray steps(
+      NdArray start,
+      PromptEmbeds embeds,
+      Consumer<Integer> beforeStep,
       Consumer<Integer> afterStep,
       @Nullable Long deadlineNanos) {
     NdArray latents = start;
     PromptEmbeds used = embeds;
-    denoiser.begin(conditioning.inputs(used));
-    try {
-      StepOptions options = StepOptions.of(latents.shape(), generators).withEta(request.eta());
-      for (int i = 0; i < timesteps.length && !interrupted; i++) {
-        checkCancelled(i, deadlineNanos);
-        long begin = System.nanoTime();
-        latents = step(latents, timesteps[i], options);
-        StepCallback callback = request.callbackOnStepEnd();
-        if (callback != null) {
-          StepState state = new StepState(i, timesteps.length, timesteps[i], latents, used);
-          callback.onStepEnd(state);
-          latents = state.latents();
-          if (state.isEmbedsReplaced()) {
-            used = state.embeds();
-            denoiser.replaceEmbeddings(conditioning.inputs(used));
-          }
-          interrupted = state.isInterrupted();
+    StepOptions options = StepOptions.of(latents.shape(), generators).withEta(request.eta());
+    for (int i = 0; i < timesteps.length && !interrupted; i++) {
+      checkCancelled(i, deadlineNanos);
+      beforeStep.accept(i);
+      long begin = System.nanoTime();
+      latents = step(latents, timesteps[i], options);
+      StepCallback callback = request.callbackOnStepEnd();
+      if (callback != null) {
+        StepState state = new StepState(i, timesteps.length, timesteps[i], latents, used);
+        callback.onStepEnd(state);
+        latents = state.latents();
+        if (state.isEmbedsReplaced()) {
+          used = state.embeds();
+          denoiser.replaceEmbeddings(conditioning.inputs(used));
         }
-        stepSeconds.add((System.nanoTime() - begin) * 1e-9);
-        afterStep.accept(i);
+        interrupted = state.isInterrupted();
       }
-    } finally {
-      denoiser.end();
+      stepSeconds.add((System.nanoTime() - begin) * 1e-9);
+      afterStep.accept(i);
     }
     return latents;
   }

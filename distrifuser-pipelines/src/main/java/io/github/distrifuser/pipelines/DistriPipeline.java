@@ -136,6 +136,7 @@ public abstract class DistriPipeline implements AutoCloseable {
     int width = request.width() == null ? config.width() : request.width();
 
     // 1. Check inputs
+    parts.world().progress("comparing the request");
     RequestChecks.size(height, width, factor);
     checkPrompts(request);
     double scale =
@@ -148,6 +149,7 @@ public abstract class DistriPipeline implements AutoCloseable {
     }
 
     // 2. Encode the prompt
+    parts.world().progress("encoding the prompt");
     long begin = System.nanoTime();
     PromptEmbeds once = encode(request, guidance);
     int prompts = once.prompt().size(0);
@@ -183,6 +185,7 @@ public abstract class DistriPipeline implements AutoCloseable {
           loop.run(
               latents,
               embeds,
+              i -> parts.world().progress("step " + i),
               i -> {
                 bar.step();
                 parts.recordStep();
@@ -193,6 +196,7 @@ public abstract class DistriPipeline implements AutoCloseable {
     // 7. Decode
     begin = System.nanoTime();
     boolean decode = request.outputType() == OutputType.IMAGE && parts.decodesHere();
+    parts.world().progress(decode ? "decoding the pictures" : "the end of the generation");
     List<GeneratedImage> pictures =
         decode
             ? GenerationParameters.label(

@@ -151,7 +151,7 @@ final class Ranks implements AutoCloseable {
   // --- what each local rank sends and waits for in each step ---
 
   void beginStats() {
-    world.progress("the first step");
+    world.progress("preparing the first step");
     LocalTeam t = team;
     stats.begin(t == null ? List.of(world) : t.communicators());
     if (timeline != null) {
@@ -160,7 +160,7 @@ final class Ranks implements AutoCloseable {
   }
 
   void recordStep() {
-    world.progress("step " + stats.step());
+    stats.step();
   }
 
   StepStats stats() {

@@ -11,12 +11,10 @@ final class StepStats {
   private final List<CommStats> before = new ArrayList<>();
   private final List<List<Long>> bytes = new ArrayList<>();
   private final List<List<Double>> waits = new ArrayList<>();
-  private int steps;
 
   /** A generation begins. */
   void begin(List<Communicator> communicators) {
     ranks = List.copyOf(communicators);
-    steps = 0;
     before.clear();
     bytes.clear();
     waits.clear();
@@ -27,19 +25,14 @@ final class StepStats {
     }
   }
 
-  /**
-   * A step has ended.
-   *
-   * @return its number, from 0
-   */
-  int step() {
+  /** A step has ended. */
+  void step() {
     for (int i = 0; i < ranks.size(); i++) {
       CommStats now = ranks.get(i).stats();
       CommStats then = before.set(i, now);
       bytes.get(i).add(now.bytesSent() - then.bytesSent());
       waits.get(i).add((now.waitNanos() - then.waitNanos()) * 1e-9);
     }
-    return steps++;
   }
 
   /** Bytes sent, by rank and step. */

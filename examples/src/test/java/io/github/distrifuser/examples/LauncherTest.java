@@ -4,16 +4,15 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import java.io.File;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledOnOs;
 import org.junit.jupiter.api.condition.OS;
@@ -26,62 +25,15 @@ import org.junit.jupiter.params.provider.ValueSource;
 @EnabledOnOs(OS.LINUX)
 class LauncherTest {
 
-  private static final Path SCRIPT =
-      Path.of(System.getProperty("distrifuser.testResources"))
-          .resolveSibling("scripts")
-          .resolve("distrirun");
   private static final String PROBE = LauncherProbe.class.getName();
 
   @TempDir Path folder;
 
-  private record Result(int status, List<String> out, List<String> err) {
-    List<String> errors() {
-      return err.stream().filter(line -> line.matches("(\\[rank \\d+] )?error: .*")).toList();
-    }
-  }
+  private Distrirun distrirun;
 
-  private File outFile() {
-    return folder.resolve("out").toFile();
-  }
-
-  private File errFile() {
-    return folder.resolve("err").toFile();
-  }
-
-  private Process start(Map<String, String> environment, List<String> args) throws IOException {
-    List<String> command = new ArrayList<>(List.of("bash", SCRIPT.toString()));
-    command.addAll(args);
-    return builder(environment, command).start();
-  }
-
-  private ProcessBuilder builder(Map<String, String> environment, List<String> command) {
-    ProcessBuilder builder =
-        new ProcessBuilder(command).redirectOutput(outFile()).redirectError(errFile());
-    Map<String, String> all = builder.environment();
-    all.keySet().removeIf(name -> name.startsWith("DISTRIFUSER_"));
-    all.put("JAVA_HOME", System.getProperty("java.home"));
-    all.put("DISTRIFUSER_CLASSPATH", System.getProperty("java.class.path"));
-    all.put("DISTRIFUSER_GRACE", "1");
-    all.putAll(environment);
-    return builder;
-  }
-
-  private Result finish(Process process) throws IOException, InterruptedException {
-    assertTrue(process.waitFor(120, TimeUnit.SECONDS), "the launcher has ended");
-    return new Result(
-        process.exitValue(),
-        Files.readAllLines(outFile().toPath()),
-        Files.readAllLines(errFile().toPath()));
-  }
-
-  private Result run(Map<String, String> environment, List<String> args)
-      throws IOException, InterruptedException {
-    return finish(start(environment, args));
-  }
-
-  /** Arguments separated by white space. */
-  private Result run(String args) throws IOException, InterruptedException {
-    return run(Map.of(), Arrays.asList(args.split("\\s+")));
+  @BeforeEach
+  void useTheFolder() {
+    distrirun = new Distrirun(folder);
   }
 
   private static Optional<String> value(List<String> lines, String prefix, String name) {
@@ -99,7 +51,7 @@ class LauncherTest {
   /** Waits until both ranks have said that they run. */
   private List<Long> pidsOfTwoRanks(Process process) throws IOException, InterruptedException {
     while (process.isAlive()) {
-      List<String> lines = Files.readAllLines(errFile().toPath());
+      List<String> lines = Files.readAllLines(distrirun.errFile().toPath());
       Optional<String> first = value(lines, "[rank 0] ", "pid");
       Optional<String> second = value(lines, "[rank 1] ", "pid");
       if (first.isPresent() && second.isPresent()) {
@@ -107,7 +59,8 @@ class LauncherTest {
       }
       Thread.sleep(50);
     }
-    throw new AssertionError("the launcher has ended: " + Files.readAllLines(errFile().toPath()));
+    throw new AssertionError(
+        "the launcher has ended: " + Files.readAllLines(distrirun.errFile().toPath()));
   }
 
   private static void assertGone(List<Long> pids) {
@@ -119,8 +72,9 @@ class LauncherTest {
 
   @Test
   void oneRankHasTheLaunchersStreamsAndItsArgumentsAsTheyAre() throws Exception {
-    Result result =
-        run(Map.of(), List.of(PROBE, "a  b", "", "--nproc_per_node=9", "'\"$x*", "0:progress"));
+    Distrirun.Result result =
+        distrirun.run(
+            Map.of(), List.of(PROBE, "a  b", "", "--nproc_per_node=9", "'\"$x*", "0:progress"));
     assertEquals(0, result.status());
     assertEquals("args a  b||--nproc_per_node=9|'\"$x*|0:progress", result.out().get(0));
     assertEquals("0", need(result.out(), "", "RANK"));
@@ -132,16 +86,17 @@ class LauncherTest {
   void argumentsInAnyLanguageArriveWhateverTheLocale() throws Exception {
     // Through a file: a test JVM that itself runs in the locale C could not pass the words on.
     Path script = folder.resolve("script");
-    Files.writeString(script, "LC_ALL=C exec bash \"" + SCRIPT + "\" " + PROBE + " 漢字 'é ü' ☃\n");
-    ProcessBuilder builder = builder(Map.of(), List.of("bash", script.toString()));
-    Result result = finish(builder.start());
+    Files.writeString(
+        script, "LC_ALL=C exec bash \"" + Distrirun.script() + "\" " + PROBE + " 漢字 'é ü' ☃\n");
+    ProcessBuilder builder = distrirun.builder(Map.of(), List.of("bash", script.toString()));
+    Distrirun.Result result = distrirun.finish(builder.start());
     assertEquals(0, result.status());
     assertEquals("args 漢字|é ü|☃", result.out().get(0));
   }
 
   @Test
   void eachRankHasItsEnvironmentAndPrefixAndOnlyRank0WritesToStandardOutput() throws Exception {
-    Result result = run("--nproc_per_node 2 " + PROBE + " 1:progress");
+    Distrirun.Result result = distrirun.run("--nproc_per_node 2 " + PROBE + " 1:progress");
     assertEquals(0, result.status());
     assertEquals(List.of(), result.errors());
     for (int rank = 0; rank < 2; rank++) {
@@ -172,8 +127,8 @@ class LauncherTest {
 
   @Test
   void theLastOfARepeatedOptionWinsHoweverItIsWritten() throws Exception {
-    Result result =
-        run(
+    Distrirun.Result result =
+        distrirun.run(
             "--nproc_per_node=x --nproc-per-node 1 --threads_per_rank 3 --threads-per-rank=5"
                 + " --max_memory 1g --max-memory=64m --master_addr a --master-addr=localhost"
                 + " --master_port 1 --master-port 4711 "
@@ -189,7 +144,8 @@ class LauncherTest {
 
   @Test
   void ranksAsThreadsAreOneProcessThatKnowsTheirNumber() throws Exception {
-    Result result = run("--threads --nproc_per_node=4 --threads_per_rank=2 " + PROBE);
+    Distrirun.Result result =
+        distrirun.run("--threads --nproc_per_node=4 --threads_per_rank=2 " + PROBE);
     assertEquals(0, result.status());
     assertEquals("4", need(result.out(), "", "DISTRIFUSER_LOCAL_RANKS"));
     assertEquals("1", need(result.out(), "", "WORLD_SIZE"));
@@ -198,8 +154,8 @@ class LauncherTest {
 
   @Test
   void theSecondMachinesRanksFollowTheFirstOnes() throws Exception {
-    Result result =
-        run(
+    Distrirun.Result result =
+        distrirun.run(
             Map.of("DISTRIFUSER_SECRET", "shared"),
             List.of(
                 "--nnodes=3",
@@ -244,7 +200,7 @@ class LauncherTest {
         "../../etc/passwd",
       })
   void aWrongCommandLineIsStatus2AndOneErrorLine(String args) throws Exception {
-    Result result = run(args);
+    Distrirun.Result result = distrirun.run(args);
     assertEquals(2, result.status(), result.err().toString());
     assertEquals(List.of(), result.out());
     assertEquals(1, result.err().size(), result.err().toString());
@@ -258,7 +214,7 @@ class LauncherTest {
 
   @Test
   void aMainThatDoesNotExistIsStatus2() throws Exception {
-    Result result = run("--nproc_per_node=2 org.example.Nothing");
+    Distrirun.Result result = distrirun.run("--nproc_per_node=2 org.example.Nothing");
     assertEquals(2, result.status());
     assertEquals(
         List.of("error: there is no class org.example.Nothing on the class path"), result.err());
@@ -267,12 +223,12 @@ class LauncherTest {
   @ParameterizedTest
   @CsvSource({"0,0", "1,1", "2,2", "3,1", "77,1"})
   void theStatusOfOneRank(int given, int expected) throws Exception {
-    assertEquals(expected, run(PROBE + " 0:exit:" + given).status());
+    assertEquals(expected, distrirun.run(PROBE + " 0:exit:" + given).status());
   }
 
   @Test
   void anExceptionIsStatus1WithAnErrorLine() throws Exception {
-    Result result = run(PROBE + " 0:throw");
+    Distrirun.Result result = distrirun.run(PROBE + " 0:throw");
     assertEquals(1, result.status());
     assertEquals(1, result.errors().size());
     assertTrue(result.errors().get(0).contains("as told"));
@@ -280,15 +236,16 @@ class LauncherTest {
 
   @Test
   void whatAllRanksSayIsSaidOnce() throws Exception {
-    Result result = run("--nproc_per_node=2 " + PROBE + " all:error:2:unknown-option");
+    Distrirun.Result result =
+        distrirun.run("--nproc_per_node=2 " + PROBE + " all:error:2:unknown-option");
     assertEquals(2, result.status());
     assertEquals(List.of("error: unknown-option"), result.errors());
   }
 
   @Test
   void theErrorOfTheRankThatFailedIsTheLastLineAndNamesIt() throws Exception {
-    Result result =
-        run(
+    Distrirun.Result result =
+        distrirun.run(
             Map.of(),
             List.of(
                 "--nproc_per_node=2",
@@ -303,16 +260,17 @@ class LauncherTest {
 
   @Test
   void aRankWithoutAMessageIsNamed() throws Exception {
-    Result result = run("--nproc_per_node=2 " + PROBE + " 1:exit:5");
+    Distrirun.Result result = distrirun.run("--nproc_per_node=2 " + PROBE + " 1:exit:5");
     assertEquals(1, result.status());
     assertEquals(List.of("error: rank 1 ended with status 5 and no message"), result.errors());
   }
 
   @Test
   void aKilledRankEndsTheOthersThatHang() throws Exception {
-    Process process = start(Map.of(), List.of("--nproc_per_node=2", PROBE, "0:sleep", "1:kill"));
+    Process process =
+        distrirun.start(Map.of(), List.of("--nproc_per_node=2", PROBE, "0:sleep", "1:kill"));
     List<Long> pids = pidsOfTwoRanks(process);
-    Result result = finish(process);
+    Distrirun.Result result = distrirun.finish(process);
     assertEquals(1, result.status());
     assertEquals(List.of("error: rank 1 was killed by signal 9 (KILL)"), result.errors());
     assertTrue(
@@ -324,8 +282,8 @@ class LauncherTest {
   @Test
   void aRankThatIgnoresTheRequestToEndIsKilled() throws Exception {
     Process process =
-        start(Map.of(), List.of("--nproc_per_node=2", PROBE, "0:stubborn", "1:exit:1"));
-    Result result = finish(process);
+        distrirun.start(Map.of(), List.of("--nproc_per_node=2", PROBE, "0:stubborn", "1:exit:1"));
+    Distrirun.Result result = distrirun.finish(process);
     assertEquals(1, result.status());
     assertEquals(List.of("error: rank 1 ended with status 1 and no message"), result.errors());
     assertGone(List.of(Long.valueOf(need(result.err(), "[rank 0] ", "pid"))));
@@ -334,10 +292,10 @@ class LauncherTest {
   @ParameterizedTest
   @CsvSource({"TERM,15", "INT,2"})
   void aSignalEndsAllRanks(String name, int number) throws Exception {
-    Process process = start(Map.of(), List.of("--nproc_per_node=2", PROBE, "all:sleep"));
+    Process process = distrirun.start(Map.of(), List.of("--nproc_per_node=2", PROBE, "all:sleep"));
     List<Long> pids = pidsOfTwoRanks(process);
     new ProcessBuilder("bash", "-c", "kill -" + name + " " + process.pid()).start().waitFor();
-    Result result = finish(process);
+    Distrirun.Result result = distrirun.finish(process);
     assertEquals(1, result.status());
     assertEquals(
         List.of("error: stopped by signal " + number + " (" + name + ")"), result.errors());
@@ -346,7 +304,7 @@ class LauncherTest {
 
   @Test
   void noRankOutlivesALauncherThatIsKilled() throws Exception {
-    Process process = start(Map.of(), List.of("--nproc_per_node=2", PROBE, "all:sleep"));
+    Process process = distrirun.start(Map.of(), List.of("--nproc_per_node=2", PROBE, "all:sleep"));
     List<Long> pids = pidsOfTwoRanks(process);
     process.destroyForcibly().waitFor();
     for (long pid : pids) {

@@ -44,6 +44,7 @@ final class World {
   private final Set<TcpWork> works = new LinkedHashSet<>();
   private final CompletableFuture<@Nullable Failure> ended = new CompletableFuture<>();
   private volatile @Nullable Failure failure;
+  private volatile String doing = "";
   private @Nullable Future<?> beats;
   private @Nullable Future<?> hardEnd;
   private @Nullable Future<?> drainLimit;
@@ -142,7 +143,8 @@ final class World {
   }
 
   void abort(String reason) {
-    run(() -> fail(rank, ownName() + " failed: " + reason, null));
+    String where = doing.isEmpty() ? "" : " in " + doing;
+    run(() -> fail(rank, ownName() + " failed" + where + ": " + reason, null));
     awaitEnd(ABORT_MS);
   }
 
@@ -164,7 +166,9 @@ final class World {
         });
   }
 
+  /** What this rank does from now on. */
   void note(String what) {
+    doing = what;
     run(() -> peers.values().forEach(p -> p.write(Frames.note(what))));
   }
 
