@@ -93,8 +93,8 @@ record RankPlan(
   /** Tells the other processes that this one has failed. */
   void failed(Throwable cause) {
     if (world.size() > 1) {
-      String m = cause.getMessage();
-      world.abort(m == null ? cause.getClass().getName() : m);
+      String m = cause.getMessage() == null ? cause.getClass().getName() : cause.getMessage();
+      world.abort(cause instanceof OutOfMemoryError ? "out of memory: " + m : m);
     }
   }
 

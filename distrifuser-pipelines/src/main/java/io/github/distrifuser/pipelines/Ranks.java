@@ -72,6 +72,7 @@ final class Ranks implements AutoCloseable {
   /** Loads the UNet. */
   void prepare() {
     if (world.size() > 1) {
+      world.progress("comparing the models");
       Agreement.agree(world, Facts.ofModel(source, config, options, setup.dtype()));
     }
     world.progress("loading the model");
