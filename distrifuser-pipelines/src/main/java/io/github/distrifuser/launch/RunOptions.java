@@ -42,9 +42,13 @@ final class RunOptions implements ToolOptions {
   @Option(
       names = "--model",
       description =
-          "a folder as diffusers saves it, or random:sdxl, random:sd15: the full-size architecture"
-              + " with random weights; default: the small model that comes with the library")
+          "a folder as diffusers saves it; a model of the hub, org/name or org/name@revision; or"
+              + " random:sdxl, random:sd15: the full-size architecture with random weights;"
+              + " default: the small model that comes with the library")
   String model = ModelSource.DEFAULT;
+
+  @Option(names = "--revision", description = "branch, tag or commit of a model of the hub (main)")
+  @Nullable String revision;
 
   @Option(names = "--variant", description = "weights' variant, such as fp16")
   @Nullable String variant;
@@ -300,6 +304,7 @@ final class RunOptions implements ToolOptions {
         .device(device)
         .scheduler(scheduler)
         .trace(trace != null)
+        .revision(revision)
         .build();
   }
 }

@@ -1,8 +1,11 @@
 package io.github.distrifuser.pipelines;
 
 import io.github.distrifuser.comm.Communicator;
+import io.github.distrifuser.hub.HubOptions;
+import io.github.distrifuser.progress.ProgressReporter;
 import io.github.distrifuser.schedulers.SchedulerKind;
 import io.github.distrifuser.tensor.DType;
+import java.nio.file.Path;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -19,6 +22,8 @@ import org.jspecify.annotations.Nullable;
  *     again for the next one
  * @param seed what seeds random weights, for the random models
  * @param trace whether what each rank does when is noted, for {@link DistriPipeline#timeline()}
+ * @param hub where models of the hub come from
+ * @param progress of the bars of downloading and loading
  */
 public record LoadOptions(
     @Nullable String variant,
@@ -30,7 +35,9 @@ public record LoadOptions(
     SchedulerKind scheduler,
     boolean releaseAfterUse,
     long seed,
-    boolean trace) {
+    boolean trace,
+    HubOptions hub,
+    ProgressReporter.Config progress) {
 
   public LoadOptions {
     if (threads < 0) {
@@ -65,6 +72,12 @@ public record LoadOptions(
     private boolean releaseAfterUse;
     private long seed = 1234;
     private boolean trace;
+    private @Nullable String revision;
+    private boolean localFilesOnly;
+    private @Nullable String token;
+    private @Nullable Path cacheDir;
+    private @Nullable String endpoint;
+    private ProgressReporter.Config progress = ProgressReporter.Config.defaults();
 
     private Builder() {}
 
@@ -128,6 +141,42 @@ public record LoadOptions(
       return this;
     }
 
+    /** A branch, a tag or a commit of a model of the hub; null for {@code main}. */
+    public Builder revision(@Nullable String value) {
+      revision = value;
+      return this;
+    }
+
+    /** Whether models of the hub are taken from the cache, without asking the hub. */
+    public Builder localFilesOnly(boolean value) {
+      localFilesOnly = value;
+      return this;
+    }
+
+    /** Token of a hub account; null for HF_TOKEN or the token file. */
+    public Builder token(@Nullable String value) {
+      token = value;
+      return this;
+    }
+
+    /** The hub's cache; null for where the environment says. */
+    public Builder cacheDir(@Nullable Path value) {
+      cacheDir = value;
+      return this;
+    }
+
+    /** The hub's address; null for HF_ENDPOINT, or the hub itself. */
+    public Builder endpoint(@Nullable String value) {
+      endpoint = value;
+      return this;
+    }
+
+    /** The bars of downloading and loading. */
+    public Builder progress(ProgressReporter.Config value) {
+      progress = value;
+      return this;
+    }
+
     /** Checks and builds. */
     public LoadOptions build() {
       return new LoadOptions(
@@ -140,7 +189,9 @@ public record LoadOptions(
           scheduler,
           releaseAfterUse,
           seed,
-          trace);
+          trace,
+          new HubOptions(revision, localFilesOnly, token, cacheDir, endpoint),
+          progress);
     }
   }
 }

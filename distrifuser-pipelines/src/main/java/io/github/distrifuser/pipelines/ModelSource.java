@@ -1,5 +1,8 @@
 package io.github.distrifuser.pipelines;
 
+import io.github.distrifuser.hub.Hub;
+import io.github.distrifuser.hub.HubId;
+import io.github.distrifuser.hub.HubSettings;
 import io.github.distrifuser.weights.ModelConfig;
 import io.github.distrifuser.weights.ModelFolder;
 import io.github.distrifuser.weights.StateDict;
@@ -8,8 +11,8 @@ import java.nio.file.Path;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Where a model comes from: a folder as diffusers saves it, the small model inside this library, or
- * a full-size architecture with random weights.
+ * Where a model comes from: a folder as diffusers saves it, the hub, the small model inside this
+ * library, or a full-size architecture with random weights.
  */
 public final class ModelSource {
   /** Name of the small model that comes with the library. */
@@ -30,13 +33,15 @@ public final class ModelSource {
   }
 
   /**
-   * Resolves a name.
+   * Resolves a name; models of the hub are downloaded where the cache lacks them.
    *
-   * @param name a folder, {@code landscapes}, {@code random:sdxl} or {@code random:sd15}
-   * @param seed what seeds random weights
+   * @param name a folder, a model of the hub ({@code org/name} or {@code org/name@revision}),
+   *     {@code landscapes}, {@code random:sdxl} or {@code random:sd15}
    * @throws IllegalArgumentException where it is none of them
+   * @throws io.github.distrifuser.hub.HubException where the hub's model cannot be had
    */
-  public static ModelSource resolve(String name, long seed) {
+  public static ModelSource resolve(String name, LoadOptions options) {
+    long seed = options.seed();
     if (name.startsWith("random:")) {
       String architecture = name.substring("random:".length());
       if (!architecture.equals("sdxl") && !architecture.equals("sd15")) {
@@ -56,7 +61,24 @@ public final class ModelSource {
       return new ModelSource(
           name, ModelFolder.ofResources(ModelSource.class, RESOURCES + DEFAULT), false, seed);
     }
-    throw new IllegalArgumentException("model " + name + ": no such folder");
+    if (HubId.looksLikeOne(name)) {
+      return new ModelSource(name, ModelFolder.of(download(name, options)), false, seed);
+    }
+    throw new IllegalArgumentException(
+        "model " + name + ": no such folder, nor a model of the hub (org/name)");
+  }
+
+  private static Path download(String name, LoadOptions options) {
+    HubId id = HubId.parse(name);
+    String revision = options.hub().revision();
+    if (revision != null) {
+      if (name.contains("@") && !revision.equals(id.revision())) {
+        throw new IllegalArgumentException(
+            "model " + name + ": another revision is asked for as well: " + revision);
+      }
+      id = new HubId(id.repo(), revision);
+    }
+    return Hub.snapshot(id, options.variant(), HubSettings.of(options.hub()), options.progress());
   }
 
   /** As it was asked for. */

@@ -49,20 +49,22 @@ public final class PipelineParts implements AutoCloseable {
   /**
    * Loads a model for a pipeline.
    *
-   * @param pipelineClass diffusers' name of the pipeline that asks
+   * @param pipelineClasses diffusers' names of the pipelines that may be asked for
    * @throws WeightsException where the model is of another pipeline, or something is wrong with it
    */
   public static PipelineParts load(
-      DistriConfig config, String model, LoadOptions options, String pipelineClass) {
+      DistriConfig config, String model, LoadOptions options, List<String> pipelineClasses) {
     RankPlan plan = RankPlan.find(options);
     PipelineParts parts = null;
     try {
-      ModelSource source = ModelSource.resolve(model, options.seed());
+      ModelSource source =
+          SharedStart.await(plan.world(), () -> ModelSource.resolve(model, options));
       ModelConfig index = source.config("model_index.json");
       String found = index.getString("_class_name");
-      if (!found.equals(pipelineClass)) {
+      if (!pipelineClasses.contains(found)) {
         throw new WeightsException(
-            index.source(), "_class_name: expected " + pipelineClass + ", found " + found);
+            index.source(),
+            "_class_name: expected " + String.join(" or ", pipelineClasses) + ", found " + found);
       }
       parts = new PipelineParts(config, source, options, plan);
       parts.ranks.prepare();

@@ -3,8 +3,8 @@ package io.github.distrifuser.pipelines;
 import io.github.distrifuser.parallel.DistriConfig;
 import io.github.distrifuser.pipelines.sd.DistriSDPipeline;
 import io.github.distrifuser.pipelines.sdxl.DistriSDXLPipeline;
-import io.github.distrifuser.weights.ModelConfig;
 import io.github.distrifuser.weights.WeightsException;
+import java.util.List;
 
 /** diffusers' {@code DiffusionPipeline.from_pretrained}: the pipeline that a model names. */
 public final class Pipelines {
@@ -13,24 +13,19 @@ public final class Pipelines {
   /**
    * Loads a model with the pipeline that its model_index.json names.
    *
-   * @param model a folder as diffusers saves it, {@code landscapes}, {@code random:sdxl} or {@code
-   *     random:sd15}
+   * @param model a folder as diffusers saves it, a model of the hub ({@code org/name} or {@code
+   *     org/name@revision}), {@code landscapes}, {@code random:sdxl} or {@code random:sd15}
    * @throws IllegalArgumentException where the model or an option is unknown
    * @throws WeightsException naming the file at fault
+   * @throws io.github.distrifuser.hub.HubException where a model of the hub cannot be had
    */
   public static DistriPipeline fromPretrained(
       DistriConfig config, String model, LoadOptions options) {
-    ModelConfig index = ModelSource.resolve(model, options.seed()).config("model_index.json");
-    String name = index.getString("_class_name");
-    return switch (name) {
-      case "StableDiffusionXLPipeline" -> DistriSDXLPipeline.fromPretrained(config, model, options);
-      case "StableDiffusionPipeline" -> DistriSDPipeline.fromPretrained(config, model, options);
-      default ->
-          throw new WeightsException(
-              index.source(),
-              "_class_name: unknown pipeline "
-                  + name
-                  + ": choose from StableDiffusionPipeline, StableDiffusionXLPipeline");
-    };
+    PipelineParts parts =
+        PipelineParts.load(
+            config, model, options, List.of(DistriSDPipeline.CLASS, DistriSDXLPipeline.CLASS));
+    return parts.index().getString("_class_name").equals(DistriSDPipeline.CLASS)
+        ? DistriSDPipeline.of(config, parts)
+        : DistriSDXLPipeline.of(config, parts);
   }
 }

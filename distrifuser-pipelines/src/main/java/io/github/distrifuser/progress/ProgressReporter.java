@@ -33,30 +33,48 @@ public final class ProgressReporter implements AutoCloseable {
   }
 
   /** Starts a bar of so many steps. */
-  public static ProgressReporter start(Config config, String word, int steps) {
-    if (config.disable() || !isTerminal()) {
-      return new ProgressReporter(null);
+  public static ProgressReporter start(Config config, String word, long steps) {
+    return start(config, word, steps, "", 1);
+  }
+
+  /** Starts a bar of so many bytes; {@link #advance} from any thread. */
+  public static ProgressReporter bytes(Config config, String word, long bytes) {
+    return start(config, word, bytes, " MB", 1_000_000);
+  }
+
+  /** Shows nothing. */
+  public static ProgressReporter none() {
+    return new ProgressReporter(null);
+  }
+
+  private static ProgressReporter start(
+      Config config, String word, long steps, String unit, long unitSize) {
+    if (config.disable() || !Terminal.isWatched()) {
+      return none();
     }
     String desc = config.desc().isEmpty() ? word : config.desc();
     return new ProgressReporter(
         new ProgressBarBuilder()
             .setTaskName(desc)
             .setInitialMax(steps)
+            .setUnit(unit, unitSize)
             .setStyle(ProgressBarStyle.UNICODE_BLOCK)
             .showSpeed()
             .setUpdateIntervalMillis((int) Duration.ofMillis(200).toMillis())
             .build());
   }
 
-  /** Whether a person may be watching standard error. */
-  private static boolean isTerminal() {
-    return System.console() != null && System.getenv("TERM") != null;
-  }
-
   /** One step is done. */
   public void step() {
     if (bar != null) {
       bar.step();
+    }
+  }
+
+  /** So much more is done, or less where something has to be done again. */
+  public void advance(long amount) {
+    if (bar != null) {
+      bar.stepBy(amount);
     }
   }
 

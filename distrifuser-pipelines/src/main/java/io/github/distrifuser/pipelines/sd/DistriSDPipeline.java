@@ -8,6 +8,7 @@ import io.github.distrifuser.pipelines.PipelineParts;
 import io.github.distrifuser.pipelines.PromptEncoder;
 import io.github.distrifuser.pipelines.TextEncoder;
 import io.github.distrifuser.tensor.NdArray;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -18,6 +19,9 @@ import org.jspecify.annotations.Nullable;
  * diffusers.StableDiffusionPipeline}.
  */
 public final class DistriSDPipeline extends DistriPipeline {
+  /** diffusers' name of it, in model_index.json. */
+  public static final String CLASS = "StableDiffusionPipeline";
+
   private final @Nullable TextEncoder textEncoder;
   private final @Nullable PromptEncoder encoder;
 
@@ -30,13 +34,18 @@ public final class DistriSDPipeline extends DistriPipeline {
   /**
    * Loads a model.
    *
-   * @param model a folder as diffusers saves it, or {@code random:sd15}
+   * @param model a folder as diffusers saves it, a model of the hub, or {@code random:sd15}
    * @throws IllegalArgumentException where the model or an option is unknown
    * @throws io.github.distrifuser.weights.WeightsException naming the file and tensor at fault
+   * @throws io.github.distrifuser.hub.HubException where a model of the hub cannot be had
    */
   public static DistriSDPipeline fromPretrained(
       DistriConfig config, String model, LoadOptions options) {
-    PipelineParts parts = PipelineParts.load(config, model, options, "StableDiffusionPipeline");
+    return of(config, PipelineParts.load(config, model, options, List.of(CLASS)));
+  }
+
+  /** A pipeline of parts that are loaded; closes them where that fails. */
+  public static DistriSDPipeline of(DistriConfig config, PipelineParts parts) {
     try {
       return new DistriSDPipeline(config, parts);
     } catch (RuntimeException | Error e) {

@@ -9,6 +9,7 @@ import io.github.distrifuser.pipelines.PipelineParts;
 import io.github.distrifuser.pipelines.PromptEncoder;
 import io.github.distrifuser.pipelines.TextEncoder;
 import io.github.distrifuser.tensor.NdArray;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -18,6 +19,9 @@ import org.jspecify.annotations.Nullable;
  * diffusers.StableDiffusionXLPipeline}.
  */
 public final class DistriSDXLPipeline extends DistriPipeline {
+  /** diffusers' name of it, in model_index.json. */
+  public static final String CLASS = "StableDiffusionXLPipeline";
+
   private final @Nullable TextEncoder first;
   private final @Nullable TextEncoder second;
   private final @Nullable PromptEncoder encoder;
@@ -36,13 +40,19 @@ public final class DistriSDXLPipeline extends DistriPipeline {
   /**
    * Loads a model.
    *
-   * @param model a folder as diffusers saves it, {@code landscapes}, or {@code random:sdxl}
+   * @param model a folder as diffusers saves it, a model of the hub, {@code landscapes}, or {@code
+   *     random:sdxl}
    * @throws IllegalArgumentException where the model or an option is unknown
    * @throws io.github.distrifuser.weights.WeightsException naming the file and tensor at fault
+   * @throws io.github.distrifuser.hub.HubException where a model of the hub cannot be had
    */
   public static DistriSDXLPipeline fromPretrained(
       DistriConfig config, String model, LoadOptions options) {
-    PipelineParts parts = PipelineParts.load(config, model, options, "StableDiffusionXLPipeline");
+    return of(config, PipelineParts.load(config, model, options, List.of(CLASS)));
+  }
+
+  /** A pipeline of parts that are loaded; closes them where that fails. */
+  public static DistriSDXLPipeline of(DistriConfig config, PipelineParts parts) {
     try {
       return new DistriSDXLPipeline(config, parts);
     } catch (RuntimeException | Error e) {
