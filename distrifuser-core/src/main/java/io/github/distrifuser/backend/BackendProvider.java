@@ -1,5 +1,6 @@
 package io.github.distrifuser.backend;
 
+import io.github.distrifuser.tensor.DType;
 import org.jspecify.annotations.Nullable;
 
 /** Service interface through which backends are found; see {@link Backends}. */
@@ -22,6 +23,14 @@ public interface BackendProvider {
 
   /** Number of devices here. */
   int deviceCount();
+
+  /**
+   * The type in which this device computes where one is asked for: that type, or a wider one where
+   * it would be slow or impossible here. {@link #create} accepts what this returns.
+   */
+  default DType computeType(DType wanted) {
+    return wanted;
+  }
 
   /**
    * A new backend for one rank.

@@ -1,5 +1,6 @@
 package io.github.distrifuser.cpu;
 
+import static org.bytedeco.dnnl.global.dnnl.dnnl_eltwise_exp;
 import static org.bytedeco.dnnl.global.dnnl.dnnl_eltwise_gelu_erf;
 import static org.bytedeco.dnnl.global.dnnl.dnnl_eltwise_gelu_tanh;
 import static org.bytedeco.dnnl.global.dnnl.dnnl_eltwise_linear;
@@ -69,6 +70,11 @@ final class Attr implements AutoCloseable {
   /** Multiplies by a constant. */
   Attr scale(float factor) {
     return factor == 1 ? this : eltwise(dnnl_eltwise_linear, factor, 0);
+  }
+
+  /** Takes the exponential. */
+  Attr exp() {
+    return eltwise(dnnl_eltwise_exp, 0, 0);
   }
 
   private Attr eltwise(int algorithm, float alpha, float beta) {

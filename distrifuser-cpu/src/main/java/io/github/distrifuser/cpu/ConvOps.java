@@ -76,6 +76,17 @@ final class ConvOps {
     return new ConvWeight(name, weight, bias, dtype, md, context.workers());
   }
 
+  /** Whether this CPU convolves fast with activations and a weight of a type. */
+  static boolean isFast(DType dtype, Shape weight) {
+    Conv2dGeometry g = Conv2dGeometry.of(1, weight.size(2) / 2);
+    try {
+      choose(1, TYPICAL_SIZE, TYPICAL_SIZE, weight, g, dtype, dtype, false).close();
+      return true;
+    } catch (DnnPrimitive.NotFastException e) {
+      return false;
+    }
+  }
+
   /** The layout that oneDNN wants for a shape. */
   private static Md choose(
       long batch,

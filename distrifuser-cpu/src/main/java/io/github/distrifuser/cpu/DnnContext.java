@@ -18,6 +18,8 @@ final class DnnContext implements AutoCloseable {
   enum Scratch {
     PRIMITIVE,
     SCORES,
+    SHARES,
+    SUMS,
     GATE,
     PACKED_KEYS,
     PACKED_VALUES,

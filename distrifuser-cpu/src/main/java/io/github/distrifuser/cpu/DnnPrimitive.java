@@ -4,6 +4,7 @@ import static org.bytedeco.dnnl.global.dnnl.DNNL_ARG_SCRATCHPAD;
 import static org.bytedeco.dnnl.global.dnnl.dnnl_memory_create;
 import static org.bytedeco.dnnl.global.dnnl.dnnl_memory_desc_get_size;
 import static org.bytedeco.dnnl.global.dnnl.dnnl_memory_destroy;
+import static org.bytedeco.dnnl.global.dnnl.dnnl_memory_get_memory_desc;
 import static org.bytedeco.dnnl.global.dnnl.dnnl_memory_set_data_handle;
 import static org.bytedeco.dnnl.global.dnnl.dnnl_primitive_create;
 import static org.bytedeco.dnnl.global.dnnl.dnnl_primitive_desc_destroy;
@@ -160,6 +161,18 @@ final class DnnPrimitive implements AutoCloseable {
 
   String what() {
     return what;
+  }
+
+  /**
+   * How an argument is to lie in memory.
+   *
+   * @param index the argument's place among the constructor's
+   * @param rank its number of dimensions
+   */
+  BlockedLayout layout(int index, int rank) {
+    dnnl_memory_desc md = new dnnl_memory_desc();
+    OneDnn.check(dnnl_memory_get_memory_desc(memories[index], md), "query an argument of " + what);
+    return BlockedLayout.of(md, rank);
   }
 
   long scratchBytes() {

@@ -5,7 +5,18 @@ final class HostScratch {
   /** Elements that a kernel takes at a time: 8 KiB of floats. */
   static final int BLOCK = 2048;
 
-  final float[] a = new float[BLOCK];
-  final float[] b = new float[BLOCK];
-  final short[] words = new short[BLOCK];
+  final float[] a;
+  final float[] b;
+  final short[] words;
+
+  HostScratch() {
+    this(BLOCK);
+  }
+
+  /** For blocks of this many elements. */
+  HostScratch(int block) {
+    a = new float[block];
+    b = new float[block];
+    words = new short[block];
+  }
 }

@@ -87,6 +87,38 @@ final class HostView {
     }
   }
 
+  /** Copies any number of floats to the start of an array. */
+  void readFloats(long element, float[] target, int n) {
+    long at = base + element * Float.BYTES;
+    int window = (int) (at >> Slab.WINDOW_BITS);
+    slab.floats(window)
+        .get((int) (at - ((long) window << Slab.WINDOW_BITS)) / Float.BYTES, target, 0, n);
+  }
+
+  /** The reverse of {@link #readFloats}. */
+  void writeFloats(long element, float[] source, int n) {
+    long at = base + element * Float.BYTES;
+    int window = (int) (at >> Slab.WINDOW_BITS);
+    slab.floats(window)
+        .put((int) (at - ((long) window << Slab.WINDOW_BITS)) / Float.BYTES, source, 0, n);
+  }
+
+  /** Copies {@code n} elements of a 16-bit type as they are. */
+  void readWords(long element, short[] target, int n) {
+    long at = base + element * Short.BYTES;
+    int window = (int) (at >> Slab.WINDOW_BITS);
+    slab.shorts(window)
+        .get((int) (at - ((long) window << Slab.WINDOW_BITS)) / Short.BYTES, target, 0, n);
+  }
+
+  /** The reverse of {@link #readWords}. */
+  void writeWords(long element, short[] source, int n) {
+    long at = base + element * Short.BYTES;
+    int window = (int) (at >> Slab.WINDOW_BITS);
+    slab.shorts(window)
+        .put((int) (at - ((long) window << Slab.WINDOW_BITS)) / Short.BYTES, source, 0, n);
+  }
+
   /** Copies elements of the same type, less than a gibibyte. */
   void copyTo(long element, HostView target, long targetElement, long n) {
     long from = base + element * dtype.bytes();

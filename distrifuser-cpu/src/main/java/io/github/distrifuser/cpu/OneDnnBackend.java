@@ -45,9 +45,12 @@ public final class OneDnnBackend implements Backend {
     if (options.deviceIndex() != 0) {
       throw new IllegalArgumentException("there is one CPU device, not " + options.deviceIndex());
     }
-    if (options.dtype() != DType.F32) {
+    if (ComputeTypes.of(options.dtype()) != options.dtype()) {
       throw new IllegalArgumentException(
-          "this CPU backend computes in F32, not in " + options.dtype());
+          "this CPU computes in "
+              + ComputeTypes.of(options.dtype())
+              + ", not in "
+              + options.dtype());
     }
     if (options.threads() > 0 && !OmpThreads.canSet()) {
       throw new IllegalArgumentException(

@@ -3,6 +3,7 @@ package io.github.distrifuser.cpu;
 import io.github.distrifuser.backend.Backend;
 import io.github.distrifuser.backend.BackendOptions;
 import io.github.distrifuser.backend.BackendProvider;
+import io.github.distrifuser.tensor.DType;
 import org.jspecify.annotations.Nullable;
 
 /** Offers {@link OneDnnBackend}: the CPU's preferred backend wherever its native library loads. */
@@ -34,6 +35,11 @@ public final class OneDnnBackendProvider implements BackendProvider {
   @Override
   public int deviceCount() {
     return 1;
+  }
+
+  @Override
+  public DType computeType(DType wanted) {
+    return ComputeTypes.of(wanted);
   }
 
   @Override

@@ -16,16 +16,28 @@ import io.github.distrifuser.parallel.PatchDenoiser;
 import io.github.distrifuser.parallel.TensorParallelDenoiser;
 import io.github.distrifuser.tensor.DType;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** Chooses the backend and makes the denoiser of each rank. */
 final class RankSetup {
+  private static final Logger LOG = LoggerFactory.getLogger(RankSetup.class);
+
   private final BackendProvider provider;
   private final DType dtype;
 
   RankSetup(String device, @Nullable DType dtype) {
     this.provider = Backends.choose(device);
-    this.dtype =
+    DType wanted =
         dtype != null ? dtype : provider.deviceKind().equals("cpu") ? DType.F32 : DType.F16;
+    this.dtype = provider.computeType(wanted);
+    if (this.dtype != wanted) {
+      LOG.warn(
+          "{} is slow or impossible on this {}: computing in {}",
+          wanted.torchName(),
+          provider.deviceKind(),
+          this.dtype.torchName());
+    }
   }
 
   /** Type of activations. */
