@@ -104,7 +104,7 @@ class RankEnvironmentTest {
     assertEquals(29500, e.masterPort());
     assertEquals("s3cret", e.secret());
     assertEquals("", e.runKey());
-    assertEquals(Duration.ofSeconds(60), e.hangAfter());
+    assertEquals(Duration.ofSeconds(40), e.hangAfter());
     assertFalse(e.toString().contains("s3cret"));
   }
 
