@@ -171,8 +171,8 @@ public abstract class DistriPipeline implements AutoCloseable {
             height / factor,
             width / factor,
             guidance,
-            repeated(timeIds(request, height, width, false), images),
-            repeated(timeIds(request, height, width, true), images),
+            timeIds(request, height, width, false),
+            timeIds(request, height, width, true),
             timestepCond(scale, images));
 
     // 6. Denoise
@@ -270,10 +270,6 @@ public abstract class DistriPipeline implements AutoCloseable {
       scaled[i] = noise.data()[i] * sigma;
     }
     return new NdArray(scaled, shape);
-  }
-
-  private static @Nullable NdArray repeated(@Nullable NdArray one, int times) {
-    return one == null ? null : one.repeatInterleave(times);
   }
 
   /** Embedding of the guidance scale, for models that were distilled with it (LCM). */
