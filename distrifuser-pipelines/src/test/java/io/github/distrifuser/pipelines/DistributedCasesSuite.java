@@ -50,7 +50,8 @@ public abstract class DistributedCasesSuite {
     }
   }
 
-  private static NdArray run(PipelineCase c, DistriPipeline p) {
+  /** Runs a case and compares it; gives the last latents. */
+  static NdArray run(PipelineCase c, DistriPipeline p) {
     List<NdArray> steps = new ArrayList<>();
     PipelineOutput out =
         p.generate(
