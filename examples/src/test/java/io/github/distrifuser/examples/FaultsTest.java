@@ -109,10 +109,10 @@ class FaultsTest {
   @CsvSource({
     "2, patch, 0:stop:4, 'error: rank 0 hangs: nothing heard for 2 s; last seen: step 4'",
     "2, patch, 0:throw:2, 'error: rank 0 failed in step 2: as told'",
-    "2, patch, 0:memory:7, 'error: rank 0 failed in step 7: out of memory: Java heap space .*'",
+    "2, patch, 0:memory:6, 'error: rank 0 failed in step 6: out of memory: Java heap space .*'",
     "2, tensor, 1:kill:3, 'error: rank 1 was killed by signal 9 .KILL.; last seen: step 3'",
     "3, naive_patch, 2:kill:3, 'error: rank 2 was killed by signal 9 .KILL.; last seen: step 3'",
-    "4, patch, 2:kill:7, 'error: rank 2 was killed by signal 9 .KILL.; last seen: step 7'",
+    "4, patch, 2:kill:6, 'error: rank 2 was killed by signal 9 .KILL.; last seen: step 6'",
     "4, patch, 3:stop:1, 'error: rank 3 hangs: nothing heard for 2 s; last seen: step 1'",
     "4, tensor, 0:throw:1, 'error: rank 0 failed in step 1: as told'",
   })
