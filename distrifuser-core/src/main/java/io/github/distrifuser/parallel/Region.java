@@ -15,20 +15,7 @@ public record Region(int batch0, int batch1, int row0, int row1, int col0, int c
 
   /** The box cut out of {@code [n, c, h, w]}. */
   public NdArray cut(NdArray from) {
-    int c = from.size(1);
-    int w = col1 - col0;
-    NdArray out = NdArray.zeros(batch1 - batch0, c, row1 - row0, w);
-    int at = 0;
-    for (int b = batch0; b < batch1; b++) {
-      for (int k = 0; k < c; k++) {
-        for (int y = row0; y < row1; y++) {
-          int src = ((b * c + k) * from.size(2) + y) * from.size(3) + col0;
-          System.arraycopy(from.data(), src, out.data(), at, w);
-          at += w;
-        }
-      }
-    }
-    return out;
+    return from.box(batch0, batch1, row0, row1, col0, col1);
   }
 
   /** Puts values {@code [b, h, w, c]} of the box into {@code [n, c, h, w]}. */

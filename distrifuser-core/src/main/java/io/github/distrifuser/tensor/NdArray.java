@@ -91,6 +91,24 @@ public record NdArray(float[] data, Shape shape) {
     return new NdArray(out, a.shape.with(-1, ca + cb));
   }
 
+  /**
+   * A copy of a box of {@code [n, c, h, w]}: entries {@code [n0, n1)}, rows {@code [row0, row1)}
+   * and columns {@code [col0, col1)}, with all channels.
+   */
+  public NdArray box(int n0, int n1, int row0, int row1, int col0, int col1) {
+    int c = size(1);
+    int w = col1 - col0;
+    NdArray out = zeros(n1 - n0, c, row1 - row0, w);
+    int at = 0;
+    for (int plane = n0 * c; plane < n1 * c; plane++) {
+      for (int y = row0; y < row1; y++) {
+        System.arraycopy(data, (plane * size(2) + y) * size(3) + col0, out.data, at, w);
+        at += w;
+      }
+    }
+    return out;
+  }
+
   /** {@code [n, c, h, w]} to {@code [n, h, w, c]}. */
   public NdArray toChannelsLast() {
     int n = size(0);

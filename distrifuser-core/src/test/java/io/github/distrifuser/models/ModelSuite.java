@@ -3,6 +3,7 @@ package io.github.distrifuser.models;
 import static io.github.distrifuser.models.ReferenceModels.array;
 import static io.github.distrifuser.models.ReferenceModels.assertNear;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.github.distrifuser.backend.Backend;
 import io.github.distrifuser.models.clip.CLIPTextConfig;
@@ -19,10 +20,12 @@ import io.github.distrifuser.nn.WeightStore;
 import io.github.distrifuser.tensor.DType;
 import io.github.distrifuser.tensor.NdArray;
 import io.github.distrifuser.tensor.Tensor;
+import io.github.distrifuser.weights.ModelFolder;
 import io.github.distrifuser.weights.SafetensorsFile;
 import io.github.distrifuser.weights.StateDict;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -139,6 +142,36 @@ public abstract class ModelSuite {
           vae.encode(array(expected, "image")),
           TOLERANCE);
       assertEquals(0, dict.unused().size(), () -> "left over: " + dict.unused());
+    }
+  }
+
+  @Test
+  void tiledVae() {
+    ModelFolder folder = ReferenceModels.folder("tiny-lcm");
+    AutoencoderKLConfig config = AutoencoderKLConfig.of(folder.readConfig("vae/config.json"));
+    double tolerance = backend.dtype() == DType.BF16 ? 0.1 : TOLERANCE;
+    try (StateDict dict = folder.openStateDict("vae", "diffusion_pytorch_model", null);
+        SafetensorsFile expected = ReferenceModels.tensors("vae/tiny-lcm");
+        AutoencoderKL vae = new AutoencoderKL(config, new Layers(backend, new WeightStore(dict)))) {
+      NdArray latent = array(expected, "latent");
+      NdArray image = array(expected, "image");
+      vae.enableTiling();
+      NdArray decoded = vae.decode(latent);
+      NdArray moments = vae.encode(image);
+      assertNear("decoded", array(expected, "decoded"), decoded, tolerance);
+      assertNear("moments", array(expected, "moments"), moments, tolerance);
+      vae.enableSlicing();
+      assertNear("decoded in slices", decoded, vae.decode(latent), 1e-2 * tolerance);
+      assertNear("moments in slices", moments, vae.encode(image), 1e-2 * tolerance);
+      vae.disableTiling();
+      NdArray whole = vae.decode(latent);
+      vae.disableSlicing();
+      assertNear("whole pictures in slices", whole, vae.decode(latent), 1e-2 * tolerance);
+      double gap = 0;
+      for (int i = 0; i < whole.data().length; i++) {
+        gap = Math.max(gap, Math.abs(whole.data()[i] - decoded.data()[i]));
+      }
+      assertTrue(gap > 0.1, "tiles make no difference: " + gap);
     }
   }
 

@@ -1,6 +1,7 @@
 package io.github.distrifuser.pipelines;
 
 import io.github.distrifuser.models.Denoiser;
+import io.github.distrifuser.models.DenoiserInputs;
 import io.github.distrifuser.random.Generator;
 import io.github.distrifuser.schedulers.Scheduler;
 import io.github.distrifuser.schedulers.StepOptions;
@@ -75,6 +76,7 @@ final class DenoisingLoop {
    *
    * @param start scaled noise, {@code [n, c, h, w]}
    * @param embeds repeated for each picture
+   * @param callbackTensors names of the tensors that the pipeline's callbacks may have
    * @param beforeStep told the number of each step that begins
    * @param afterStep told the number of each step that is done
    * @param deadlineNanos {@code System.nanoTime()} to be done by, or null
@@ -84,13 +86,17 @@ final class DenoisingLoop {
   NdArray run(
       NdArray start,
       PromptEmbeds embeds,
+      List<String> callbackTensors,
       Consumer<Integer> beforeStep,
       Consumer<Integer> afterStep,
       @Nullable Long deadlineNanos) {
-    denoiser.begin(conditioning.inputs(embeds));
+    DenoiserInputs inputs = conditioning.inputs(embeds);
+    StepTensors tensors =
+        new StepTensors(callbackTensors, request.callbackOnStepEndTensorInputs(), inputs, embeds);
+    denoiser.begin(inputs);
     NdArray last;
     try {
-      last = steps(start, embeds, beforeStep, afterStep, deadlineNanos);
+      last = steps(start, inputs, tensors, beforeStep, afterStep, deadlineNanos);
     } catch (RuntimeException | Error e) {
       try {
         denoiser.end();
@@ -105,12 +111,13 @@ final class DenoisingLoop {
 
   private NdArray steps(
       NdArray start,
-      PromptEmbeds embeds,
+      DenoiserInputs begun,
+      StepTensors tensors,
       Consumer<Integer> beforeStep,
       Consumer<Integer> afterStep,
       @Nullable Long deadlineNanos) {
     NdArray latents = start;
-    PromptEmbeds used = embeds;
+    DenoiserInputs inputs = begun;
     StepOptions options = StepOptions.of(latents.shape(), generators).withEta(request.eta());
     for (int i = 0; i < timesteps.length && !interrupted; i++) {
       checkCancelled(i, deadlineNanos);
@@ -119,12 +126,12 @@ final class DenoisingLoop {
       latents = step(latents, timesteps[i], options);
       StepCallback callback = request.callbackOnStepEnd();
       if (callback != null) {
-        StepState state = new StepState(i, timesteps.length, timesteps[i], latents, used);
+        StepState state = new StepState(i, timesteps.length, timesteps[i], latents, tensors);
         callback.onStepEnd(state);
         latents = state.latents();
-        if (state.isEmbedsReplaced()) {
-          used = state.embeds();
-          denoiser.replaceEmbeddings(conditioning.inputs(used));
+        if (!state.replaced().isEmpty()) {
+          inputs = tensors.replace(state.replaced(), inputs);
+          denoiser.replaceEmbeddings(inputs);
         }
         interrupted = state.isInterrupted();
       }

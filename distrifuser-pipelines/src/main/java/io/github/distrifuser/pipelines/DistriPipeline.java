@@ -4,6 +4,7 @@ import io.github.distrifuser.comm.Agreement;
 import io.github.distrifuser.comm.Communicator;
 import io.github.distrifuser.image.GeneratedImage;
 import io.github.distrifuser.models.unet.UNetConfig;
+import io.github.distrifuser.models.vae.AutoencoderKL;
 import io.github.distrifuser.parallel.DistriConfig;
 import io.github.distrifuser.progress.ProgressReporter;
 import io.github.distrifuser.random.Draws;
@@ -46,6 +47,9 @@ public abstract class DistriPipeline implements AutoCloseable {
   /** Size conditioning {@code [1, 6]} of a request, or null. */
   protected abstract @Nullable NdArray timeIds(
       GenerationRequest request, int height, int width, boolean negative);
+
+  /** Names of the tensors that a callback may read and replace, in diffusers' order. */
+  public abstract List<String> callbackTensorInputs();
 
   /** Frees what the subclass holds. */
   protected abstract void closeParts();
@@ -104,6 +108,37 @@ public abstract class DistriPipeline implements AutoCloseable {
     parts.setScheduler(kind);
   }
 
+  /**
+   * The VAE, for its settings and for pictures and latents of one's own; not while a generation
+   * runs. The pipeline closes it.
+   */
+  public final AutoencoderKL vae() {
+    return parts.vae();
+  }
+
+  /** diffusers' older name of {@link AutoencoderKL#enableTiling()}. */
+  public final void enableVaeTiling() {
+    vae().enableTiling();
+  }
+
+  /** diffusers' older name of {@link AutoencoderKL#disableTiling()}. */
+  public final void disableVaeTiling() {
+    vae().disableTiling();
+  }
+
+  /**
+   * diffusers' older name of {@link AutoencoderKL#enableSlicing()}. A generation's pictures are
+   * decoded one after another in any case.
+   */
+  public final void enableVaeSlicing() {
+    vae().enableSlicing();
+  }
+
+  /** diffusers' older name of {@link AutoencoderKL#disableSlicing()}. */
+  public final void disableVaeSlicing() {
+    vae().disableSlicing();
+  }
+
   // --- the call ---
 
   /**
@@ -139,6 +174,7 @@ public abstract class DistriPipeline implements AutoCloseable {
     parts.world().progress("comparing the request");
     RequestChecks.size(height, width, factor);
     checkPrompts(request);
+    StepTensors.check(callbackTensorInputs(), request.callbackOnStepEndTensorInputs());
     double scale =
         request.guidanceScale() != null
             ? request.guidanceScale()
@@ -185,6 +221,7 @@ public abstract class DistriPipeline implements AutoCloseable {
           loop.run(
               latents,
               embeds,
+              callbackTensorInputs(),
               i -> parts.world().progress("step " + i),
               i -> {
                 bar.step();

@@ -37,6 +37,8 @@ import org.jspecify.annotations.Nullable;
  * @param sigmas the caller's own noise levels; empty for the scheduler's
  * @param deadline how long the generation may take; null for as long as it needs
  * @param callbackOnStepEnd called after each step; null for none
+ * @param callbackOnStepEndTensorInputs names of the tensors that it is given, out of the pipeline's
+ *     {@link DistriPipeline#callbackTensorInputs()}
  */
 public record GenerationRequest(
     List<String> prompt,
@@ -65,7 +67,8 @@ public record GenerationRequest(
     List<Double> timesteps,
     List<Double> sigmas,
     @Nullable Duration deadline,
-    @Nullable StepCallback callbackOnStepEnd) {
+    @Nullable StepCallback callbackOnStepEnd,
+    List<String> callbackOnStepEndTensorInputs) {
 
   public GenerationRequest {
     prompt = List.copyOf(prompt);
@@ -75,6 +78,7 @@ public record GenerationRequest(
     generators = List.copyOf(generators);
     timesteps = List.copyOf(timesteps);
     sigmas = List.copyOf(sigmas);
+    callbackOnStepEndTensorInputs = List.copyOf(callbackOnStepEndTensorInputs);
     RequestChecks.check(
         numInferenceSteps, numImagesPerPrompt, guidanceRescale, denoisingEnd, eta, clipSkip);
     if (!timesteps.isEmpty() && !sigmas.isEmpty()) {
@@ -121,6 +125,7 @@ public record GenerationRequest(
     b.sigmas = sigmas;
     b.deadline = deadline;
     b.callbackOnStepEnd = callbackOnStepEnd;
+    b.callbackOnStepEndTensorInputs = callbackOnStepEndTensorInputs;
     return b;
   }
 
@@ -153,6 +158,7 @@ public record GenerationRequest(
     private List<Double> sigmas = List.of();
     private @Nullable Duration deadline;
     private @Nullable StepCallback callbackOnStepEnd;
+    private List<String> callbackOnStepEndTensorInputs = List.of("latents");
 
     private Builder() {}
 
@@ -343,6 +349,12 @@ public record GenerationRequest(
       return this;
     }
 
+    /** Names of the tensors that the callback is given. */
+    public Builder callbackOnStepEndTensorInputs(List<String> value) {
+      callbackOnStepEndTensorInputs = value;
+      return this;
+    }
+
     /**
      * Checks and builds.
      *
@@ -376,7 +388,8 @@ public record GenerationRequest(
           timesteps,
           sigmas,
           deadline,
-          callbackOnStepEnd);
+          callbackOnStepEnd,
+          callbackOnStepEndTensorInputs);
     }
   }
 }

@@ -5,6 +5,7 @@ import io.github.distrifuser.comm.Communicator;
 import io.github.distrifuser.image.GeneratedImage;
 import io.github.distrifuser.models.Denoiser;
 import io.github.distrifuser.models.unet.UNetConfig;
+import io.github.distrifuser.models.vae.AutoencoderKL;
 import io.github.distrifuser.parallel.DistriConfig;
 import io.github.distrifuser.random.TorchGenerator;
 import io.github.distrifuser.schedulers.Scheduler;
@@ -185,6 +186,10 @@ public final class PipelineParts implements AutoCloseable {
 
   boolean decodesHere() {
     return ranks.world().rank() == 0;
+  }
+
+  AutoencoderKL vae() {
+    return vae.vae();
   }
 
   List<GeneratedImage> decode(NdArray latents) {

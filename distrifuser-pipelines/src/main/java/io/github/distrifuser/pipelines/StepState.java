@@ -1,23 +1,26 @@
 package io.github.distrifuser.pipelines;
 
 import io.github.distrifuser.tensor.NdArray;
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.Map;
 
 /** Where a generation stands at the end of a step; a callback may change it. */
 public final class StepState {
   private final int step;
   private final int steps;
   private final double timestep;
+  private final StepTensors tensors;
+  private final Map<String, NdArray> replaced = new LinkedHashMap<>();
   private NdArray latents;
-  private PromptEmbeds embeds;
-  private boolean embedsReplaced;
   private boolean interrupted;
 
-  StepState(int step, int steps, double timestep, NdArray latents, PromptEmbeds embeds) {
+  StepState(int step, int steps, double timestep, NdArray latents, StepTensors tensors) {
     this.step = step;
     this.steps = steps;
     this.timestep = timestep;
     this.latents = latents;
-    this.embeds = embeds;
+    this.tensors = tensors;
   }
 
   /** Number of the step, from 0. */
@@ -40,24 +43,39 @@ public final class StepState {
     return latents;
   }
 
-  /** The embeddings in use, repeated for each picture. */
-  public PromptEmbeds embeds() {
-    return embeds;
+  /**
+   * The tensors that {@link GenerationRequest#callbackOnStepEndTensorInputs()} names, as the loop
+   * has them: under guidance {@code prompt_embeds}, {@code add_text_embeds} and {@code
+   * add_time_ids} hold both halves of the batch, the negative first. One that the generation has
+   * not, as {@code negative_prompt_embeds} without guidance, is absent.
+   */
+  public Map<String, NdArray> tensors() {
+    Map<String, NdArray> out = tensors.asked(latents);
+    replaced.forEach(out::replace);
+    return Collections.unmodifiableMap(out);
+  }
+
+  /**
+   * Goes on with another tensor of the same shape, whether it was asked for or not. As in diffusers
+   * {@code negative_prompt_embeds} is of no effect here: the loop's {@code prompt_embeds} has taken
+   * it in.
+   *
+   * @throws IllegalArgumentException where the pipeline has no tensor of this name, listing those
+   *     that it has, or where the shape is another
+   */
+  public void replace(String name, NdArray other) {
+    if (name.equals(StepTensors.LATENTS)) {
+      setLatents(other);
+    } else {
+      tensors.check(name, other);
+      replaced.put(name, other);
+    }
   }
 
   /** Goes on with other latents of the same shape. */
   public void setLatents(NdArray other) {
-    if (!other.shape().equals(latents.shape())) {
-      throw new IllegalArgumentException(
-          "latents: expected " + latents.shape() + ", found " + other.shape());
-    }
+    StepTensors.sameShape(StepTensors.LATENTS, latents, other);
     latents = other;
-  }
-
-  /** Goes on with other embeddings of the same shapes. */
-  public void setEmbeds(PromptEmbeds other) {
-    embeds = other;
-    embedsReplaced = true;
   }
 
   /** Ends the loop after this step; what there is is decoded. */
@@ -69,7 +87,8 @@ public final class StepState {
     return interrupted;
   }
 
-  boolean isEmbedsReplaced() {
-    return embedsReplaced;
+  /** What was replaced, latents aside. */
+  Map<String, NdArray> replaced() {
+    return replaced;
   }
 }

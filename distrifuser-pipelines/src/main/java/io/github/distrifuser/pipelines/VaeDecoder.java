@@ -19,6 +19,7 @@ final class VaeDecoder implements AutoCloseable {
   private final Ranks ranks;
   private final AutoencoderKLConfig config;
   private @Nullable AutoencoderKL vae;
+  private boolean closed;
 
   VaeDecoder(ModelSource source, @Nullable String variant, Ranks ranks) {
     this.source = source;
@@ -31,7 +32,11 @@ final class VaeDecoder implements AutoCloseable {
     return config;
   }
 
-  private AutoencoderKL vae() {
+  /** The model, opened now if it was not; its weights are prepared when they are needed. */
+  synchronized AutoencoderKL vae() {
+    if (closed) {
+      throw new IllegalStateException("the pipeline is closed");
+    }
     AutoencoderKL v = vae;
     if (v == null) {
       StateDict dict =
@@ -78,7 +83,8 @@ final class VaeDecoder implements AutoCloseable {
   }
 
   @Override
-  public void close() {
+  public synchronized void close() {
+    closed = true;
     if (vae != null) {
       vae.close();
       vae = null;

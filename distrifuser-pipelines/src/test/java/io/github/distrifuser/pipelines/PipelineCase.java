@@ -10,6 +10,7 @@ import io.github.distrifuser.models.ReferenceModels;
 import io.github.distrifuser.parallel.DistriConfig;
 import io.github.distrifuser.pipelines.sd.DistriSDPipeline;
 import io.github.distrifuser.pipelines.sdxl.DistriSDXLPipeline;
+import io.github.distrifuser.random.Generator;
 import io.github.distrifuser.random.TorchGenerator;
 import io.github.distrifuser.schedulers.SchedulerKind;
 import io.github.distrifuser.tensor.NdArray;
@@ -19,8 +20,11 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
 
 /** A reference case of a whole generation: what diffusers was asked and what it gave. */
 public final class PipelineCase {
@@ -89,22 +93,20 @@ public final class PipelineCase {
   public GenerationRequest.Builder request() {
     GenerationRequest.Builder b =
         GenerationRequest.builder()
-            .prompt(spec.get("prompt").asText())
             .height(spec.get("height").asInt())
             .width(spec.get("width").asInt())
-            .numInferenceSteps(spec.get("num_inference_steps").asInt())
             .numImagesPerPrompt(spec.path("num_images_per_prompt").asInt(1))
             .guidanceScale(spec.get("guidance_scale").asDouble())
             .guidanceRescale(spec.path("guidance_rescale").asDouble(0))
-            .eta(spec.path("eta").asDouble(0));
-    if (spec.hasNonNull("prompt_2")) {
-      b.prompt2(spec.get("prompt_2").asText());
-    }
-    if (spec.hasNonNull("negative_prompt")) {
-      b.negativePrompt(spec.get("negative_prompt").asText());
-    }
-    if (spec.hasNonNull("negative_prompt_2")) {
-      b.negativePrompt2(spec.get("negative_prompt_2").asText());
+            .eta(spec.path("eta").asDouble(0))
+            .prompt(strings("prompt"))
+            .prompt2(strings("prompt_2"))
+            .negativePrompt(strings("negative_prompt"))
+            .negativePrompt2(strings("negative_prompt_2"))
+            .timesteps(numbers("timesteps_given"))
+            .sigmas(numbers("sigmas"));
+    if (spec.hasNonNull("num_inference_steps")) {
+      b.numInferenceSteps(spec.get("num_inference_steps").asInt());
     }
     if (spec.hasNonNull("denoising_end")) {
       b.denoisingEnd(spec.get("denoising_end").asDouble());
@@ -120,14 +122,36 @@ public final class PipelineCase {
           .negativeCropsCoordsTopLeft(size("negative_crops_coords_top_left"))
           .negativeTargetSize(size("negative_target_size"));
     }
-    if (spec.hasNonNull("seed")) {
-      b.generator(new TorchGenerator(spec.get("seed").asLong()));
-    } else {
-      try (SafetensorsFile f = ReferenceModels.tensors(name)) {
-        b.latents(ReferenceModels.array(f, "latents_in"));
+    try (SafetensorsFile f = ReferenceModels.tensors(name)) {
+      b.latents(optional(f, "latents_in"));
+      NdArray given = optional(f, "prompt_embeds");
+      if (given != null) {
+        b.embeds(
+            new PromptEmbeds(
+                given,
+                optional(f, "negative_prompt_embeds"),
+                optional(f, "pooled_prompt_embeds"),
+                optional(f, "negative_pooled_prompt_embeds")));
       }
     }
+    List<Double> seeds =
+        spec.hasNonNull("seed") ? List.of(spec.get("seed").asDouble()) : numbers("seeds");
+    b.generators(seeds.stream().map(x -> (Generator) new TorchGenerator(x.longValue())).toList());
     return b;
+  }
+
+  private static @Nullable NdArray optional(SafetensorsFile f, String tensor) {
+    return f.has(tensor) ? ReferenceModels.array(f, tensor) : null;
+  }
+
+  /** A string or a list of them; none where the key is absent. */
+  private List<String> strings(String key) {
+    JsonNode n = spec.path(key);
+    return n.isTextual() ? List.of(n.asText()) : n.valueStream().map(JsonNode::asText).toList();
+  }
+
+  private List<Double> numbers(String key) {
+    return spec.path(key).valueStream().map(JsonNode::asDouble).toList();
   }
 
   private ImageSize size(String key) {
@@ -141,10 +165,35 @@ public final class PipelineCase {
 
   /** Runs the case and compares every step, the last latents and, where there are any, pictures. */
   public void check(DistriPipeline pipeline) {
+    for (JsonNode setting : spec.path("vae")) {
+      switch (setting.asText()) {
+        case "enable_tiling" -> pipeline.vae().enableTiling();
+        case "enable_slicing" -> pipeline.enableVaeSlicing();
+        default -> throw new IllegalStateException(setting.asText());
+      }
+    }
+    Map<String, NdArray> others = replacements();
     List<NdArray> steps = new ArrayList<>();
-    PipelineOutput out =
-        pipeline.generate(request().callbackOnStepEnd(s -> steps.add(s.latents())).build());
-    compare(out, steps);
+    StepCallback callback =
+        s -> {
+          steps.add(s.latents());
+          if (s.step() == spec.path("replace_after_step").asInt(-1)) {
+            others.forEach(s::replace);
+          }
+        };
+    compare(pipeline.generate(request().callbackOnStepEnd(callback).build()), steps);
+  }
+
+  /** What the case's callback replaces, by name. */
+  private Map<String, NdArray> replacements() {
+    String prefix = "replace.";
+    Map<String, NdArray> out = new LinkedHashMap<>();
+    try (SafetensorsFile f = ReferenceModels.tensors(name)) {
+      f.names().stream()
+          .filter(n -> n.startsWith(prefix))
+          .forEach(n -> out.put(n.substring(prefix.length()), ReferenceModels.array(f, n)));
+    }
+    return out;
   }
 
   /** Compares with the case. */

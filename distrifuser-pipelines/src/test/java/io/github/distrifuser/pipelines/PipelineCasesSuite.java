@@ -2,6 +2,7 @@ package io.github.distrifuser.pipelines;
 
 import io.github.distrifuser.parallel.DistriConfig;
 import java.io.IOException;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.Stream;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -12,8 +13,9 @@ public abstract class PipelineCasesSuite {
 
   /** Names of all cases. */
   static Stream<String> cases() throws IOException {
-    List<String> names = PipelineCase.names("pipeline");
-    if (names.size() < 14) {
+    List<String> names = new ArrayList<>(PipelineCase.names("pipeline"));
+    names.addAll(PipelineCase.names("calls"));
+    if (names.size() < 33) {
       throw new IllegalStateException("only " + names);
     }
     return names.stream();

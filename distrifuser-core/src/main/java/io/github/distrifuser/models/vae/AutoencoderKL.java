@@ -6,12 +6,24 @@ import io.github.distrifuser.nn.Layers;
 import io.github.distrifuser.nn.WeightStore;
 import io.github.distrifuser.tensor.NdArray;
 import io.github.distrifuser.tensor.Tensor;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
 
-/** diffusers' AutoencoderKL. Encoder and decoder are built when they are first used. */
+/**
+ * diffusers' AutoencoderKL. Encoder and decoder are built when they are first used.
+ *
+ * <p>Tiling and slicing are off at first, as in diffusers. Tiling computes large pictures tile by
+ * tile, so that memory stays that of a tile of the size that the model was made for; tiles overlap
+ * by a quarter and are blended. Slicing computes one entry of a batch after another.
+ */
 public final class AutoencoderKL implements AutoCloseable {
   private final AutoencoderKLConfig config;
   private final Layers layers;
+  private final Tiling tiling;
+  private volatile boolean useTiling;
+  private volatile boolean useSlicing;
   private @Nullable Decoder decoder;
   private @Nullable Conv2d postQuantConv;
   private @Nullable Encoder encoder;
@@ -20,6 +32,37 @@ public final class AutoencoderKL implements AutoCloseable {
   public AutoencoderKL(AutoencoderKLConfig config, Layers layers) {
     this.config = config;
     this.layers = layers;
+    this.tiling = Tiling.of(config);
+  }
+
+  /** Computes pictures that are larger than the model's own size in tiles. */
+  public void enableTiling() {
+    useTiling = true;
+  }
+
+  /** Computes every picture as one. */
+  public void disableTiling() {
+    useTiling = false;
+  }
+
+  /** Computes one entry of a batch after another. */
+  public void enableSlicing() {
+    useSlicing = true;
+  }
+
+  /** Computes a batch as one. */
+  public void disableSlicing() {
+    useSlicing = false;
+  }
+
+  /** Whether large pictures are computed in tiles. */
+  public boolean isTiling() {
+    return useTiling;
+  }
+
+  /** Whether the entries of a batch are computed one after another. */
+  public boolean isSlicing() {
+    return useSlicing;
   }
 
   public AutoencoderKLConfig config() {
@@ -47,9 +90,16 @@ public final class AutoencoderKL implements AutoCloseable {
    * @return {@code [n, 3, 8h, 8w]}, about -1 to 1
    */
   public NdArray decode(NdArray latents) {
+    check(latents, config.latentChannels());
     prepareDecoder();
+    return sliced(
+        latents,
+        z -> useTiling && tiling.cutsLatents(z) ? tiling.decode(z, this::decodeOne) : decodeOne(z));
+  }
+
+  private NdArray decodeOne(NdArray latents) {
     Backend b = layers.backend();
-    try (Tensor z = upload(latents, config.latentChannels())) {
+    try (Tensor z = upload(latents)) {
       if (postQuantConv == null) {
         return download(b, decoderOf().forward(z));
       }
@@ -73,7 +123,15 @@ public final class AutoencoderKL implements AutoCloseable {
    * @param image {@code [n, 3, h, w]}, -1 to 1
    * @return {@code [n, 2 * latent_channels, h/8, w/8]}: means, then log variances
    */
-  public synchronized NdArray encode(NdArray image) {
+  public NdArray encode(NdArray image) {
+    check(image, config.inChannels());
+    return sliced(
+        image,
+        x ->
+            useTiling && tiling.cutsPictures(x) ? tiling.encode(x, this::encodeOne) : encodeOne(x));
+  }
+
+  private synchronized NdArray encodeOne(NdArray image) {
     Backend b = layers.backend();
     Encoder e = encoder;
     if (e == null) {
@@ -82,17 +140,31 @@ public final class AutoencoderKL implements AutoCloseable {
       e = new Encoder(layers, config);
       encoder = e;
     }
-    try (Tensor x = upload(image, config.inChannels());
+    try (Tensor x = upload(image);
         Tensor h = e.forward(x)) {
       return download(b, quantConv == null ? h : quantConv.forward(h));
     }
   }
 
-  private Tensor upload(NdArray a, int channels) {
+  private NdArray sliced(NdArray batch, UnaryOperator<NdArray> compute) {
+    if (!useSlicing || batch.size(0) < 2) {
+      return compute.apply(batch);
+    }
+    List<NdArray> parts = new ArrayList<>();
+    for (int i = 0; i < batch.size(0); i++) {
+      parts.add(compute.apply(batch.rows(i, i + 1)));
+    }
+    return NdArray.concat(parts);
+  }
+
+  private static void check(NdArray a, int channels) {
     if (a.shape().rank() != 4 || a.size(1) != channels) {
       throw new IllegalArgumentException(
           "the VAE expects [n, " + channels + ", h, w], found " + a.shape());
     }
+  }
+
+  private Tensor upload(NdArray a) {
     NdArray last = a.toChannelsLast();
     Tensor t = layers.backend().allocate(last.shape().toArray());
     layers.backend().write(last.data(), 0, t);

@@ -76,6 +76,11 @@ public final class DistriSDPipeline extends DistriPipeline {
   }
 
   @Override
+  public List<String> callbackTensorInputs() {
+    return List.of("latents", "prompt_embeds", "negative_prompt_embeds");
+  }
+
+  @Override
   protected void closeParts() {
     if (textEncoder != null) {
       textEncoder.close();

@@ -105,6 +105,11 @@ public final class DistriSDXLPipeline extends DistriPipeline {
   }
 
   @Override
+  public List<String> callbackTensorInputs() {
+    return List.of("latents", "prompt_embeds", "add_text_embeds", "add_time_ids");
+  }
+
+  @Override
   protected void closeParts() {
     if (first != null) {
       first.close();
