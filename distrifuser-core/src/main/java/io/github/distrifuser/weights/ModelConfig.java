@@ -2,6 +2,7 @@ package io.github.distrifuser.weights;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.core.json.JsonReadFeature;
+import com.fasterxml.jackson.core.json.JsonWriteFeature;
 import com.fasterxml.jackson.core.type.TypeReference;
 import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.JsonNode;
@@ -37,6 +38,7 @@ public final class ModelConfig {
       JsonMapper.builder()
           .enable(JsonReadFeature.ALLOW_NON_NUMERIC_NUMBERS)
           .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS)
+          .disable(JsonWriteFeature.WRITE_NAN_AS_STRINGS)
           .build();
 
   private final String source;
@@ -120,6 +122,15 @@ public final class ModelConfig {
   /** All values as Java's own: numbers, strings, booleans, lists, maps, null; keys in order. */
   public Map<String, @Nullable Object> toMap() {
     return JSON.convertValue(root, new TypeReference<LinkedHashMap<String, @Nullable Object>>() {});
+  }
+
+  /** As a JSON file; infinities as Python writes them. */
+  public byte[] toBytes() {
+    try {
+      return JSON.writerWithDefaultPrettyPrinter().writeValueAsBytes(root);
+    } catch (JsonProcessingException e) {
+      throw new IllegalStateException(source, e);
+    }
   }
 
   // --- single values ---

@@ -7,6 +7,7 @@ import java.net.URL;
 import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
@@ -107,6 +108,21 @@ public final class ModelFolder {
   }
 
   /**
+   * Copies a file out of here.
+   *
+   * @throws WeightsException if it is missing
+   * @throws IOException if it cannot be read or written
+   */
+  public void copy(String relative, Path target) throws IOException {
+    Path file = path(relative);
+    if (file != null && exists(relative)) {
+      Files.copy(file, target);
+    } else {
+      Files.write(target, readBytes(relative), StandardOpenOption.CREATE_NEW);
+    }
+  }
+
+  /**
    * Reads a JSON file of settings.
    *
    * @param relative as in {@code unet/config.json}
@@ -149,11 +165,31 @@ public final class ModelFolder {
    *     are malformed
    */
   public StateDict openStateDict(String component, String baseName, @Nullable String variant) {
+    return open(weightsFile(component, baseName, variant));
+  }
+
+  /**
+   * Files that {@link #openStateDict} reads: one of weights, or an index and its shards.
+   *
+   * @return paths below this folder, the index first
+   */
+  public List<String> weightFiles(String component, String baseName, @Nullable String variant) {
+    String file = weightsFile(component, baseName, variant);
+    List<String> all = new ArrayList<>(List.of(file));
+    if (!file.endsWith(".safetensors")) {
+      String in = component.isEmpty() ? "" : component + "/";
+      ShardIndex.parse(file, readBytes(file)).shards().forEach(s -> all.add(in + s));
+    }
+    return all;
+  }
+
+  /** The file of a component's weights, or its index. */
+  private String weightsFile(String component, String baseName, @Nullable String variant) {
     String in = component.isEmpty() ? "" : component + "/";
     List<String> names = variant == null ? List.of() : variantNames(baseName, variant);
     for (String n : names) {
       if (exists(in + n)) {
-        return open(in, n);
+        return in + n;
       }
     }
     List<String> plain = List.of(baseName + ".safetensors", baseName + ".safetensors.index.json");
@@ -162,7 +198,7 @@ public final class ModelFolder {
         if (variant != null) {
           LOG.warn("{}: {}{}: no variant '{}', {} is used", name, in, baseName, variant, n);
         }
-        return open(in, n);
+        return in + n;
       }
     }
     List<String> all = new ArrayList<>(names);
@@ -179,15 +215,16 @@ public final class ModelFolder {
         base + "." + variant + ".safetensors.index.json");
   }
 
-  private StateDict open(String in, String file) {
+  private StateDict open(String file) {
     if (file.endsWith(".safetensors")) {
-      return StateDict.of(openSafetensors(in + file));
+      return StateDict.of(openSafetensors(file));
     }
-    ShardIndex index = ShardIndex.parse(in + file, readBytes(in + file));
+    String in = file.substring(0, file.lastIndexOf('/') + 1);
+    ShardIndex index = ShardIndex.parse(file, readBytes(file));
     for (String shard : index.shards()) {
       if (!exists(in + shard)) {
         throw new WeightsException(
-            in + file, "names the shard %s, which is not in %s".formatted(shard, name));
+            file, "names the shard %s, which is not in %s".formatted(shard, name));
       }
     }
     return index.open(shard -> openSafetensors(in + shard));

@@ -15,6 +15,7 @@ import io.github.distrifuser.tensor.NdArray;
 import io.github.distrifuser.tensor.Shape;
 import io.github.distrifuser.trace.Timeline;
 import java.nio.ByteBuffer;
+import java.nio.file.Path;
 import java.security.SecureRandom;
 import java.util.List;
 import java.util.concurrent.locks.ReentrantLock;
@@ -137,6 +138,20 @@ public abstract class DistriPipeline implements AutoCloseable {
   /** diffusers' older name of {@link AutoencoderKL#disableSlicing()}. */
   public final void disableVaeSlicing() {
     vae().disableSlicing();
+  }
+
+  /**
+   * diffusers' save_pretrained: writes the model as a folder that diffusers and {@code
+   * fromPretrained} read. Weights keep their numbers and types, a variant's files get the plain
+   * names, and the scheduler is the present one. The folder is there whole or not at all. With
+   * ranks as processes rank 0 writes.
+   *
+   * @param folder must not be there, or be empty
+   * @throws IllegalArgumentException for a model of random weights
+   * @throws io.github.distrifuser.weights.WeightsException naming the folder or the file at fault
+   */
+  public final void savePretrained(Path folder) {
+    parts.save(folder);
   }
 
   // --- the call ---

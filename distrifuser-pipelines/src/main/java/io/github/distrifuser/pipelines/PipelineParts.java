@@ -16,6 +16,7 @@ import io.github.distrifuser.tensor.NdArray;
 import io.github.distrifuser.trace.Timeline;
 import io.github.distrifuser.weights.ModelConfig;
 import io.github.distrifuser.weights.WeightsException;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
@@ -180,6 +181,13 @@ public final class PipelineParts implements AutoCloseable {
 
   synchronized Scheduler newScheduler() {
     return scheduler.fresh();
+  }
+
+  /** Writes the model with the present scheduler, on rank 0. */
+  void save(Path folder) {
+    if (ranks.world().rank() == 0) {
+      PretrainedFolder.write(source, options.variant(), index, newScheduler().config(), folder);
+    }
   }
 
   // --- decoding ---
