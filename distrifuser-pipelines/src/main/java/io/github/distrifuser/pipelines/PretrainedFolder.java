@@ -75,7 +75,14 @@ final class PretrainedFolder {
 
     Path folder = Files.createDirectories(to.resolve("scheduler"));
     Map<String, @Nullable Object> settings = new LinkedHashMap<>(scheduler.given());
-    settings.putAll(scheduler.values());
+    scheduler
+        .values()
+        .forEach(
+            (key, value) -> {
+              if (value != null) { // one that nobody gave: diffusers' default may be an empty list
+                settings.put(key, value);
+              }
+            });
     Files.write(
         folder.resolve("scheduler_config.json"),
         ModelConfig.of("scheduler/scheduler_config.json", settings).toBytes());
