@@ -42,10 +42,39 @@ def tiles(models_dir: str, cases: str) -> None:
         {"model": "tiny-lcm", "note": "with tiling: tiles of 4 x 4 latents, 32 x 32 pixels"})
 
 
+def chunked(pipe, suffix: str, text: str, count: int) -> list:
+    """Token ids of a prompt in chunks of 75, empty ones up to the count."""
+    tok = getattr(pipe, "tokenizer" + suffix)
+    own = tok(text, add_special_tokens=False, truncation=False).input_ids
+    parts = [own[i:i + 75] for i in range(0, len(own), 75)]
+    if count == 0:
+        return parts
+    parts += [[]] * (count - len(parts))
+    return [[tok.bos_token_id, *p, tok.eos_token_id] + [tok.pad_token_id] * (75 - len(p)) for p in parts]
+
+
+def long_embeds(pipe, prompt: str, negative: str) -> dict:
+    """Embeddings of whole prompts: chunks side by side along the tokens, pooled states of the first."""
+    suffixes = [s for s in ("", "_2") if hasattr(pipe, "tokenizer" + s)]
+    count = max(len(chunked(pipe, s, t, 0)) for s in suffixes for t in (prompt, negative))
+    out = {}
+    for name, text in (("", prompt), ("negative_", negative)):
+        states = []
+        for s in suffixes:
+            r = getattr(pipe, "text_encoder" + s)(torch.tensor(chunked(pipe, s, text, count)), output_hidden_states=True)
+            state = r.hidden_states[-2] if len(suffixes) == 2 else r.last_hidden_state
+            states.append(state.reshape(1, count * 77, -1))
+            if s:
+                out[name + "pooled_prompt_embeds"] = r.text_embeds[:1]
+        out[name + "prompt_embeds"] = torch.cat(states, -1)
+    return out
+
+
 def call(models_dir: str, cases: str, case: str, model: str, scheduler, args: dict, size=(64, 64), seed=None, seeds=None,
-         embeds=None, replace=None, vae=()) -> None:
+         embeds=None, replace=None, vae=(), long: bool = False) -> None:
     """seed: of the start noise that the case stores; seeds: of generators that draw noise instead.
-    embeds: names -> tensors given to the call; replace: (step, names -> tensors) of the callback; vae: its settings."""
+    embeds: names -> tensors given to the call; replace: (step, names -> tensors) of the callback; vae: its settings.
+    long: the prompts go in as chunks, of which diffusers gets the embeddings."""
     pipe = single.load(models_dir, model)
     if args.get("clip_skip") and not hasattr(pipe.text_encoder, "text_model"):  # transformers 5 has dropped what diffusers asks for
         object.__setattr__(pipe.text_encoder, "text_model", pipe.text_encoder)
@@ -61,6 +90,9 @@ def call(models_dir: str, cases: str, case: str, model: str, scheduler, args: di
         kw.update({k: v.clone() for k, v in embeds.items()})
         tensors.update(embeds)
         n *= embeds["prompt_embeds"].shape[0]
+    if long:
+        info["long_prompts"] = True
+        kw.update(long_embeds(pipe, kw.pop("prompt"), kw.pop("negative_prompt")))
     if seed is not None:
         tensors["latents_in"] = latents(seed, n, 4, h // 8, w // 8)
         kw["latents"] = tensors["latents_in"].clone()
@@ -129,6 +161,8 @@ def main() -> None:
     run("sd1_rescale", "tiny-sd1", "ddim", dict(four, prompt=two, guidance_rescale=0.7), seed=10)
     run("sd1_clip_skip", "tiny-sd1", "ddim", dict(four, prompt=P, negative_prompt=N, clip_skip=1), seed=11)
     run("sdxl_denoising_end", "tiny-sdxl", "dpm-solver", dict(prompt=P, num_inference_steps=8, guidance_scale=5.0, denoising_end=0.55), seed=12)
+    run("sdxl_long_prompt", "tiny-sdxl", "ddim", dict(four, prompt=", ".join([P] * 11), negative_prompt=N), seed=18, long=True)
+    run("sd1_long_negative", "tiny-sd1", "ddim", dict(four, prompt=P, negative_prompt=", ".join([N] * 30)), seed=19, long=True)
     small = {"prompt_embeds": latents(70, 1, 77, 32)}
     run("lcm", "tiny-lcm", None, dict(num_inference_steps=4, guidance_scale=8.5, num_images_per_prompt=2), embeds=small, seeds=[14, 15])
     run("lcm_timesteps_tiling", "tiny-lcm", None, dict(timesteps=[900, 500, 100], guidance_scale=3.0), embeds=small, seeds=[16],

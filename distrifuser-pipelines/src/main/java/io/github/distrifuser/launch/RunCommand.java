@@ -205,6 +205,7 @@ public final class RunCommand {
               .numImagesPerPrompt(options.numImagesPerPrompt)
               .eta(options.eta)
               .clipSkip(options.clipSkip)
+              .longPrompts(options.longPrompts)
               .outputType(options.outputType)
               .originalSize(pair(options.originalSize))
               .targetSize(pair(options.targetSize))

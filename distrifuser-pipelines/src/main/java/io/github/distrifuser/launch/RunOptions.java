@@ -100,6 +100,9 @@ final class RunOptions implements ToolOptions {
   @Option(names = "--clip_skip", description = "last layers of the text encoder to leave out")
   @Nullable Integer clipSkip;
 
+  @Option(names = "--long_prompts", description = "encode prompts of any length whole, in chunks")
+  boolean longPrompts;
+
   @Option(names = "--denoising_end", description = "fraction of the process at which to stop")
   @Nullable Double denoisingEnd;
 

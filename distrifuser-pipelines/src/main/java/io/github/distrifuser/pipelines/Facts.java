@@ -58,6 +58,7 @@ final class Facts {
     f.put("num_images_per_prompt", String.valueOf(r.numImagesPerPrompt()));
     f.put("eta", String.valueOf(r.eta()));
     f.put("clip_skip", String.valueOf(r.clipSkip()));
+    f.put("long_prompts", String.valueOf(r.longPrompts()));
     f.put("timesteps", r.timesteps().toString());
     f.put("sigmas", r.sigmas().toString());
     f.put("seed", r.generators().stream().map(Generator::initialSeed).toList().toString());

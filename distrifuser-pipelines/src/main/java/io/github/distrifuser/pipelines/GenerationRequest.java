@@ -33,6 +33,9 @@ import org.jspecify.annotations.Nullable;
  * @param negativeCropsCoordsTopLeft the same for the negative prompt
  * @param negativeTargetSize the same for the negative prompt; null for the positive's
  * @param clipSkip how many of the text encoder's last layers to leave out; null for none
+ * @param longPrompts whether prompts that are longer than the text encoders take are encoded whole,
+ *     in chunks whose embeddings are put together; else they are cut with a warning, as in
+ *     diffusers
  * @param timesteps the caller's own timesteps; empty for the scheduler's
  * @param sigmas the caller's own noise levels; empty for the scheduler's
  * @param deadline how long the generation may take; null for as long as it needs
@@ -64,6 +67,7 @@ public record GenerationRequest(
     ImageSize negativeCropsCoordsTopLeft,
     @Nullable ImageSize negativeTargetSize,
     @Nullable Integer clipSkip,
+    boolean longPrompts,
     List<Double> timesteps,
     List<Double> sigmas,
     @Nullable Duration deadline,
@@ -121,6 +125,7 @@ public record GenerationRequest(
     b.negativeCropsCoordsTopLeft = negativeCropsCoordsTopLeft;
     b.negativeTargetSize = negativeTargetSize;
     b.clipSkip = clipSkip;
+    b.longPrompts = longPrompts;
     b.timesteps = timesteps;
     b.sigmas = sigmas;
     b.deadline = deadline;
@@ -154,6 +159,7 @@ public record GenerationRequest(
     private ImageSize negativeCropsCoordsTopLeft = new ImageSize(0, 0);
     private @Nullable ImageSize negativeTargetSize;
     private @Nullable Integer clipSkip;
+    private boolean longPrompts;
     private List<Double> timesteps = List.of();
     private List<Double> sigmas = List.of();
     private @Nullable Duration deadline;
@@ -325,6 +331,12 @@ public record GenerationRequest(
       return this;
     }
 
+    /** Whether long prompts are encoded whole, in chunks; else they are cut with a warning. */
+    public Builder longPrompts(boolean value) {
+      longPrompts = value;
+      return this;
+    }
+
     /** The caller's own timesteps; empty for the scheduler's. */
     public Builder timesteps(List<Double> value) {
       timesteps = value;
@@ -385,6 +397,7 @@ public record GenerationRequest(
           negativeCropsCoordsTopLeft,
           negativeTargetSize,
           clipSkip,
+          longPrompts,
           timesteps,
           sigmas,
           deadline,

@@ -6,6 +6,7 @@ import io.github.distrifuser.models.clip.CLIPTextModel;
 import io.github.distrifuser.models.clip.CLIPTextOutput;
 import io.github.distrifuser.nn.Layers;
 import io.github.distrifuser.nn.WeightStore;
+import io.github.distrifuser.tensor.NdArray;
 import io.github.distrifuser.tokenizers.ClipTokenizer;
 import io.github.distrifuser.weights.StateDict;
 import java.util.List;
@@ -83,6 +84,55 @@ public final class TextEncoder implements AutoCloseable {
    */
   public CLIPTextOutput encode(List<String> prompts, int fromEnd) {
     return model().forward(tokenize(prompts), fromEnd);
+  }
+
+  /** How many chunks the longest of the prompts needs, to be encoded whole. */
+  public int chunks(List<String> prompts) {
+    return prompts.stream().mapToInt(p -> tokenizer.encodeChunks(p).size()).max().orElse(1);
+  }
+
+  /**
+   * Encodes prompts whole, in chunks that are put together along the tokens; a shorter prompt's are
+   * followed by empty ones. Pooled states are those of the first.
+   *
+   * @param fromEnd which hidden state to return, counted from the end
+   * @param chunks how many; one is {@link #encode(List, int)}, which cuts what is longer
+   */
+  public CLIPTextOutput encode(List<String> prompts, int fromEnd, int chunks) {
+    if (chunks == 1) {
+      return encode(prompts, fromEnd);
+    }
+    int[] empty = tokenizer.encodeChunks("").get(0);
+    CLIPTextOutput all = null;
+    for (int c = 0; c < chunks; c++) {
+      int[][] ids = new int[prompts.size()][];
+      for (int i = 0; i < ids.length; i++) {
+        List<int[]> own = tokenizer.encodeChunks(prompts.get(i));
+        ids[i] = c < own.size() ? own.get(c) : empty;
+      }
+      CLIPTextOutput next = model().forward(ids, fromEnd);
+      all =
+          all == null
+              ? next
+              : new CLIPTextOutput(
+                  joinTokens(all.hiddenStates(), next.hiddenStates()),
+                  joinTokens(all.lastHiddenState(), next.lastHiddenState()),
+                  all.pooled());
+    }
+    if (all == null) {
+      throw new IllegalArgumentException("chunks must be positive but is " + chunks);
+    }
+    return all;
+  }
+
+  /** {@code [n, a, width]} and {@code [n, b, width]} to {@code [n, a + b, width]}. */
+  private static NdArray joinTokens(NdArray a, NdArray b) {
+    int n = a.size(0);
+    NdArray flat =
+        NdArray.concatLast(
+            NdArray.of(a.data(), n, a.data().length / n),
+            NdArray.of(b.data(), n, b.data().length / n));
+    return NdArray.of(flat.data(), n, a.size(1) + b.size(1), a.size(2));
   }
 
   /** Token ids of prompts, one row each; warns of what is cut off, as diffusers does. */

@@ -6,8 +6,10 @@ import io.github.distrifuser.weights.ModelFolder;
 import io.github.distrifuser.weights.WeightsException;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
@@ -160,14 +162,33 @@ public final class ClipTokenizer implements AutoCloseable {
   public Encoded encode(String prompt) {
     int[] own = tokenize(prompt);
     int room = modelMaxLength - 2;
-    int used = Math.min(own.length, room);
+    String removed = own.length <= room ? null : decode(Arrays.copyOfRange(own, room, own.length));
+    return new Encoded(framed(own, 0), removed);
+  }
+
+  /**
+   * The whole prompt in chunks of {@link #modelMaxLength()}, each with begin, end and padding.
+   *
+   * @return at least one
+   */
+  public List<int[]> encodeChunks(String prompt) {
+    int[] own = tokenize(prompt);
+    List<int[]> chunks = new ArrayList<>();
+    do {
+      chunks.add(framed(own, chunks.size() * (modelMaxLength - 2)));
+    } while (chunks.size() * (modelMaxLength - 2) < own.length);
+    return chunks;
+  }
+
+  /** As many of the ids as there is room for, from one on, between begin and end. */
+  private int[] framed(int[] own, int from) {
+    int used = Math.min(own.length - from, modelMaxLength - 2);
     int[] ids = new int[modelMaxLength];
     Arrays.fill(ids, pad);
     ids[0] = bos;
-    System.arraycopy(own, 0, ids, 1, used);
+    System.arraycopy(own, from, ids, 1, used);
     ids[used + 1] = eos;
-    String removed = own.length <= room ? null : decode(Arrays.copyOfRange(own, room, own.length));
-    return new Encoded(ids, removed);
+    return ids;
   }
 
   /** Ids back to text. */

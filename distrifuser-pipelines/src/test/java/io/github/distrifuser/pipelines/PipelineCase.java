@@ -104,7 +104,8 @@ public final class PipelineCase {
             .negativePrompt(strings("negative_prompt"))
             .negativePrompt2(strings("negative_prompt_2"))
             .timesteps(numbers("timesteps_given"))
-            .sigmas(numbers("sigmas"));
+            .sigmas(numbers("sigmas"))
+            .longPrompts(spec.path("long_prompts").asBoolean(false));
     if (spec.hasNonNull("num_inference_steps")) {
       b.numInferenceSteps(spec.get("num_inference_steps").asInt());
     }

@@ -19,21 +19,21 @@ final class SdPromptEncoder implements PromptEncoder {
 
   @Override
   public PromptEmbeds encode(GenerationRequest r, boolean guidance) {
-    NdArray positive = encode(r.prompt(), r.clipSkip());
-    if (!guidance) {
-      return new PromptEmbeds(positive, null, null, null);
-    }
+    int n = r.prompt().size();
     List<String> negative =
-        PromptEncoder.fill("negative_prompt", r.negativePrompt(), "", r.prompt().size());
-    return new PromptEmbeds(positive, encode(negative, null), null, null);
+        guidance ? PromptEncoder.fill("negative_prompt", r.negativePrompt(), "", n) : List.of();
+    int chunks =
+        r.longPrompts() ? Math.max(encoder.chunks(r.prompt()), encoder.chunks(negative)) : 1;
+    NdArray positive = encode(r.prompt(), r.clipSkip(), chunks);
+    return new PromptEmbeds(positive, guidance ? encode(negative, null, chunks) : null, null, null);
   }
 
   /** A skipped layer's state goes through the final norm, as the last one does. */
-  private NdArray encode(List<String> prompts, @Nullable Integer clipSkip) {
+  private NdArray encode(List<String> prompts, @Nullable Integer clipSkip, int chunks) {
     if (clipSkip == null) {
-      return encoder.encode(prompts, 1).lastHiddenState();
+      return encoder.encode(prompts, 1, chunks).lastHiddenState();
     }
-    CLIPTextOutput out = encoder.encode(prompts, clipSkip + 1);
+    CLIPTextOutput out = encoder.encode(prompts, clipSkip + 1, chunks);
     return encoder.model().finalNorm(out.hiddenStates());
   }
 }

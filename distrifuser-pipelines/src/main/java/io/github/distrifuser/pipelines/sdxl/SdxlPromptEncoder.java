@@ -32,31 +32,44 @@ final class SdxlPromptEncoder implements PromptEncoder {
     List<String> prompt2 =
         r.prompt2().isEmpty() ? r.prompt() : PromptEncoder.fill("prompt_2", r.prompt2(), "", n);
     int fromEnd = r.clipSkip() == null ? 2 : r.clipSkip() + 2;
-    Encoded positive = encode(r.prompt(), prompt2, fromEnd);
+    boolean zeros = guidance && r.negativePrompt().isEmpty() && forceZerosForEmptyPrompt;
+    List<String> negative = List.of();
+    List<String> negative2 = List.of();
+    if (guidance && !zeros) {
+      negative = PromptEncoder.fill("negative_prompt", r.negativePrompt(), "", n);
+      negative2 =
+          r.negativePrompt2().isEmpty()
+              ? negative
+              : PromptEncoder.fill("negative_prompt_2", r.negativePrompt2(), "", n);
+    }
+    int chunks =
+        r.longPrompts() ? Math.max(chunks(r.prompt(), prompt2), chunks(negative, negative2)) : 1;
+    Encoded positive = encode(r.prompt(), prompt2, fromEnd, chunks);
     if (!guidance) {
       return new PromptEmbeds(positive.states, null, positive.pooled, null);
     }
-    if (r.negativePrompt().isEmpty() && forceZerosForEmptyPrompt) {
+    if (zeros) {
       return new PromptEmbeds(
           positive.states,
           PromptEncoder.zerosLike(positive.states),
           positive.pooled,
           PromptEncoder.zerosLike(positive.pooled));
     }
-    List<String> negative = PromptEncoder.fill("negative_prompt", r.negativePrompt(), "", n);
-    List<String> negative2 =
-        r.negativePrompt2().isEmpty()
-            ? negative
-            : PromptEncoder.fill("negative_prompt_2", r.negativePrompt2(), "", n);
-    Encoded other = encode(negative, negative2, 2);
+    Encoded other = encode(negative, negative2, 2, chunks);
     return new PromptEmbeds(positive.states, other.states, positive.pooled, other.pooled);
   }
 
-  private Encoded encode(List<String> prompts, List<String> prompts2, int fromEnd) {
-    CLIPTextOutput b = second.encode(prompts2, fromEnd);
+  /** What the longer of the two encoders' prompts needs. */
+  private int chunks(List<String> prompts, List<String> prompts2) {
+    int b = second.chunks(prompts2);
+    return first == null ? b : Math.max(first.chunks(prompts), b);
+  }
+
+  private Encoded encode(List<String> prompts, List<String> prompts2, int fromEnd, int chunks) {
+    CLIPTextOutput b = second.encode(prompts2, fromEnd, chunks);
     NdArray states = b.hiddenStates();
     if (first != null) {
-      states = NdArray.concatLast(first.encode(prompts, fromEnd).hiddenStates(), states);
+      states = NdArray.concatLast(first.encode(prompts, fromEnd, chunks).hiddenStates(), states);
     }
     return new Encoded(states, b.pooled());
   }
