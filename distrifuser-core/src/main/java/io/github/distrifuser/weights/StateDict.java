@@ -7,6 +7,7 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.function.LongConsumer;
 import java.util.function.UnaryOperator;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
@@ -51,7 +52,8 @@ public final class StateDict implements AutoCloseable {
    */
   public static StateDict of(String source, Map<String, WeightTensor> tensors) {
     Builder b = new Builder(source);
-    tensors.forEach((name, t) -> b.put(name, new Entry(name, t.source(), () -> t)));
+    tensors.forEach(
+        (name, t) -> b.put(name, new Entry(name, t.source(), t.data().remaining(), () -> t)));
     return b.build();
   }
 
@@ -104,7 +106,9 @@ public final class StateDict implements AutoCloseable {
     String full = prefix + name;
     Shape shape = Shape.of(expected);
     if (root.generator != null) {
-      return root.generator.make(root.source, full, shape);
+      WeightTensor made = root.generator.make(root.source, full, shape);
+      root.onUse.accept(made.data().remaining());
+      return made;
     }
     WeightTensor t = get(name);
     if (t.shape().equals(shape)) {
@@ -136,7 +140,7 @@ public final class StateDict implements AutoCloseable {
           root.source, full, "missing (%d tensors are there)".formatted(entries.size()));
     }
     WeightTensor t = e.loader.load();
-    e.used = true;
+    use(e);
     if (!t.name().equals(full)) {
       t = new WeightTensor(full, t.source(), t.dtype(), t.shape(), t.data());
     }
@@ -223,11 +227,39 @@ public final class StateDict implements AutoCloseable {
     return this;
   }
 
+  private void use(Entry e) {
+    boolean first;
+    synchronized (e) {
+      first = !e.used;
+      e.used = true;
+    }
+    if (first) {
+      root.onUse.accept(e.bytes);
+    }
+  }
+
+  /** Bytes of all tensors below the prefix; 0 for a generated dict, whose tensors are not known. */
+  public long bytes() {
+    return entries.entrySet().stream()
+        .filter(e -> e.getKey().startsWith(prefix))
+        .mapToLong(e -> e.getValue().bytes)
+        .sum();
+  }
+
+  /**
+   * Tells somebody the bytes of each tensor when it is used for the first time, on the thread that
+   * uses it. Holds for all views; replaces who was told before. A generated dict tells of each
+   * tensor that it makes.
+   */
+  public void onUse(LongConsumer listener) {
+    root.onUse = listener;
+  }
+
   /** Marks a tensor as used, if it is there: one that is known and not needed. */
   public void ignore(String name) {
     Entry e = entries.get(prefix + name);
     if (e != null) {
-      e.used = true;
+      use(e);
     }
   }
 
@@ -292,6 +324,7 @@ public final class StateDict implements AutoCloseable {
     final List<SafetensorsFile> files;
     final @Nullable WeightGenerator generator;
     volatile boolean checkFinite = true;
+    volatile LongConsumer onUse = bytes -> {};
 
     Root(String source, List<SafetensorsFile> files, @Nullable WeightGenerator generator) {
       this.source = source;
@@ -308,13 +341,15 @@ public final class StateDict implements AutoCloseable {
   private static final class Entry {
     final String fileName; // the tensor's name in its file
     final String source;
+    final long bytes;
     final Loader loader;
     volatile boolean used;
     volatile boolean finite;
 
-    Entry(String fileName, String source, Loader loader) {
+    Entry(String fileName, String source, long bytes, Loader loader) {
       this.fileName = fileName;
       this.source = source;
+      this.bytes = bytes;
       this.loader = loader;
     }
   }
@@ -334,7 +369,7 @@ public final class StateDict implements AutoCloseable {
     }
 
     void add(SafetensorsFile file, String name) {
-      put(name, new Entry(name, file.source(), () -> file.get(name)));
+      put(name, new Entry(name, file.source(), file.info(name).bytes(), () -> file.get(name)));
     }
 
     void put(String name, Entry e) {

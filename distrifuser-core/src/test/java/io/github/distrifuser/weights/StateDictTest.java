@@ -15,6 +15,8 @@ import java.io.PrintStream;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import org.junit.jupiter.api.Test;
@@ -56,6 +58,27 @@ class StateDictTest {
     assertNull(d.optional("conv_out.bias"));
     assertEquals(Shape.of(2), d.optional("conv_in.bias").shape());
     assertEquals(Shape.of(2), d.optional("conv_in.bias", 2).shape());
+  }
+
+  @Test
+  void tellsTheBytesOfEachTensorOnce() {
+    StateDict d = dict();
+    assertEquals(24 + 4 + 8 + 8, d.bytes());
+    assertEquals(28, d.withPrefix("conv_in").bytes());
+    List<Long> told = new ArrayList<>();
+    d.onUse(told::add);
+    StateDict renamed = d.renamed(Map.of("conv_in.bias", "first.bias"));
+    renamed.get("first.bias");
+    d.get("conv_in.bias", 2);
+    d.get("conv_in.weight");
+    d.ignore("mid.position_ids");
+    assertEquals(List.of(4L, 24L, 8L), told);
+    StateDict random = StateDict.random("random", 1);
+    random.onUse(told::add);
+    random.get("any.weight", 3, 4);
+    assertEquals(0, random.bytes());
+    assertEquals(4, told.size());
+    assertTrue(told.get(3) > 0, told::toString);
   }
 
   @Test

@@ -252,7 +252,7 @@ public abstract class DistriPipeline implements AutoCloseable {
     List<GeneratedImage> pictures =
         decode
             ? GenerationParameters.label(
-                parts.decode(last), request, parts, scheduler, scale, generators)
+                parts.decode(last, progress), request, parts, scheduler, scale, generators)
             : List.of();
     RunReport report = parts.report(encodeSeconds, loop.stepSeconds(), decode ? seconds(begin) : 0);
     return new PipelineOutput(pictures, last, loop.isInterrupted(), report);

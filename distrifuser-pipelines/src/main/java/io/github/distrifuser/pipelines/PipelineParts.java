@@ -7,6 +7,7 @@ import io.github.distrifuser.models.Denoiser;
 import io.github.distrifuser.models.unet.UNetConfig;
 import io.github.distrifuser.models.vae.AutoencoderKL;
 import io.github.distrifuser.parallel.DistriConfig;
+import io.github.distrifuser.progress.ProgressReporter;
 import io.github.distrifuser.random.TorchGenerator;
 import io.github.distrifuser.schedulers.Scheduler;
 import io.github.distrifuser.schedulers.SchedulerKind;
@@ -135,7 +136,8 @@ public final class PipelineParts implements AutoCloseable {
       return null;
     }
     TextEncoder e =
-        new TextEncoder(source, options.variant(), ranks.front(), suffix, withProjection);
+        new TextEncoder(
+            source, options.variant(), ranks.front(), suffix, withProjection, ranks.loadingBars());
     textEncoders.add(e);
     return e;
   }
@@ -200,8 +202,8 @@ public final class PipelineParts implements AutoCloseable {
     return vae.vae();
   }
 
-  List<GeneratedImage> decode(NdArray latents) {
-    return vae.decode(latents);
+  List<GeneratedImage> decode(NdArray latents, ProgressReporter.Config bars) {
+    return vae.decode(latents, bars);
   }
 
   // --- what a run did ---

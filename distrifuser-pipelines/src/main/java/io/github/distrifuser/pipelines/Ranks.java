@@ -7,6 +7,7 @@ import io.github.distrifuser.models.Denoiser;
 import io.github.distrifuser.models.unet.UNetConfig;
 import io.github.distrifuser.nn.WeightStore;
 import io.github.distrifuser.parallel.DistriConfig;
+import io.github.distrifuser.progress.ProgressReporter;
 import io.github.distrifuser.tensor.DType;
 import io.github.distrifuser.trace.Timeline;
 import io.github.distrifuser.trace.TracedCommunicator;
@@ -82,8 +83,21 @@ final class Ranks implements AutoCloseable {
     if (plan.threads() > 1) {
       team = new LocalTeam(plan, setup, timeline, (b, c) -> denoiser(b, store, c));
     }
-    denoiser().prepare();
+    LoadingBar.during(
+        loadingBars(),
+        "unet",
+        dict,
+        () -> {
+          Denoiser d = denoiser();
+          d.prepare();
+          return d;
+        });
     dict.warnUnused();
+  }
+
+  /** How bars of loading are shown: on one of the processes. */
+  ProgressReporter.Config loadingBars() {
+    return world.rank() == 0 ? options.progress() : ProgressReporter.Config.disable(true);
   }
 
   private Denoiser denoiser(Backend backend, WeightStore store, Communicator communicator) {

@@ -6,6 +6,7 @@ import io.github.distrifuser.models.clip.CLIPTextModel;
 import io.github.distrifuser.models.clip.CLIPTextOutput;
 import io.github.distrifuser.nn.Layers;
 import io.github.distrifuser.nn.WeightStore;
+import io.github.distrifuser.progress.ProgressReporter;
 import io.github.distrifuser.tensor.NdArray;
 import io.github.distrifuser.tokenizers.ClipTokenizer;
 import io.github.distrifuser.weights.StateDict;
@@ -24,6 +25,7 @@ public final class TextEncoder implements AutoCloseable {
   private final Backend backend;
   private final String component;
   private final boolean withProjection;
+  private final ProgressReporter.Config bars;
   private final CLIPTextConfig config;
   private final ClipTokenizer tokenizer;
   private @Nullable CLIPTextModel model;
@@ -32,18 +34,21 @@ public final class TextEncoder implements AutoCloseable {
    * A component of a model.
    *
    * @param suffix {@code ""} or {@code "_2"}
+   * @param bars how the bars of loading are shown
    */
   TextEncoder(
       ModelSource source,
       @Nullable String variant,
       Backend backend,
       String suffix,
-      boolean withProjection) {
+      boolean withProjection,
+      ProgressReporter.Config bars) {
     this.source = source;
     this.variant = variant;
     this.backend = backend;
     this.component = "text_encoder" + suffix;
     this.withProjection = withProjection;
+    this.bars = bars;
     this.config = CLIPTextConfig.of(source.config(component + "/config.json"));
     this.tokenizer = ClipTokenizer.load(source.folder(), "tokenizer" + suffix);
   }
@@ -61,7 +66,14 @@ public final class TextEncoder implements AutoCloseable {
     CLIPTextModel m = model;
     if (m == null) {
       StateDict dict = source.weights(component, "model", variant).renamed(TextEncoder::withPrefix);
-      m = new CLIPTextModel(config, new Layers(backend, new WeightStore(dict)), withProjection);
+      m =
+          LoadingBar.during(
+              bars,
+              component,
+              dict,
+              () ->
+                  new CLIPTextModel(
+                      config, new Layers(backend, new WeightStore(dict)), withProjection));
       dict.warnUnused();
       model = m;
     }

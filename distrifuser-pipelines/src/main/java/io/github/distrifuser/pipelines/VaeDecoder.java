@@ -5,6 +5,7 @@ import io.github.distrifuser.models.vae.AutoencoderKL;
 import io.github.distrifuser.models.vae.AutoencoderKLConfig;
 import io.github.distrifuser.nn.Layers;
 import io.github.distrifuser.nn.WeightStore;
+import io.github.distrifuser.progress.ProgressReporter;
 import io.github.distrifuser.tensor.NdArray;
 import io.github.distrifuser.weights.Renames;
 import io.github.distrifuser.weights.StateDict;
@@ -14,6 +15,9 @@ import org.jspecify.annotations.Nullable;
 
 /** Turns latents into pictures, one at a time; the VAE is loaded for the first. */
 final class VaeDecoder implements AutoCloseable {
+  /** A progress bar's parts for each picture. */
+  private static final int PARTS = 100;
+
   private final ModelSource source;
   private final @Nullable String variant;
   private final Ranks ranks;
@@ -54,12 +58,27 @@ final class VaeDecoder implements AutoCloseable {
    * Decodes.
    *
    * @param latents {@code [n, c, h, w]}, as the denoising loop leaves them
+   * @param bars how progress is shown
    */
-  List<GeneratedImage> decode(NdArray latents) {
+  List<GeneratedImage> decode(NdArray latents, ProgressReporter.Config bars) {
     AutoencoderKL v = vae();
+    v.prepareDecoder();
     List<GeneratedImage> images = new ArrayList<>();
-    for (int i = 0; i < latents.size(0); i++) {
-      images.add(GeneratedImage.fromDecoded(v.decode(unscaled(latents.rows(i, i + 1)))));
+    int n = latents.size(0);
+    long[] done = {0};
+    try (ProgressReporter bar = ProgressReporter.start(bars, "decoding", (long) n * PARTS)) {
+      for (int i = 0; i < n; i++) {
+        int before = i;
+        NdArray picture =
+            v.decode(
+                unscaled(latents.rows(i, i + 1)),
+                share -> {
+                  long now = Math.round((before + share) * PARTS);
+                  bar.advance(now - done[0]);
+                  done[0] = now;
+                });
+        images.add(GeneratedImage.fromDecoded(picture));
+      }
     }
     return images;
   }

@@ -8,6 +8,7 @@ import io.github.distrifuser.tensor.NdArray;
 import io.github.distrifuser.tensor.Tensor;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.DoubleConsumer;
 import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
 
@@ -90,21 +91,42 @@ public final class AutoencoderKL implements AutoCloseable {
    * @return {@code [n, 3, 8h, 8w]}, about -1 to 1
    */
   public NdArray decode(NdArray latents) {
-    check(latents, config.latentChannels());
-    prepareDecoder();
-    return sliced(
-        latents,
-        z -> useTiling && tiling.cutsLatents(z) ? tiling.decode(z, this::decodeOne) : decodeOne(z));
+    return decode(latents, share -> {});
   }
 
-  private NdArray decodeOne(NdArray latents) {
+  /**
+   * As {@link #decode(NdArray)}.
+   *
+   * @param progress told the share of the work that is done, rising to 1
+   */
+  public NdArray decode(NdArray latents, DoubleConsumer progress) {
+    check(latents, config.latentChannels());
+    prepareDecoder();
+    boolean tiled = useTiling && tiling.cutsLatents(latents);
+    double all = tiled ? tiling.latentPixels(latents) : pixels(latents);
+    double[] done = {0};
+    UnaryOperator<NdArray> decoding =
+        z -> {
+          double own = pixels(z);
+          NdArray out = decodeOne(z, share -> progress.accept((done[0] + share * own) / all));
+          done[0] += own;
+          return out;
+        };
+    return sliced(latents, z -> tiled ? tiling.decode(z, decoding) : decoding.apply(z));
+  }
+
+  private static double pixels(NdArray a) {
+    return (double) a.size(0) * a.size(2) * a.size(3);
+  }
+
+  private NdArray decodeOne(NdArray latents, DoubleConsumer progress) {
     Backend b = layers.backend();
     try (Tensor z = upload(latents)) {
       if (postQuantConv == null) {
-        return download(b, decoderOf().forward(z));
+        return download(b, decoderOf().forward(z, progress));
       }
       try (Tensor p = postQuantConv.forward(z)) {
-        return download(b, decoderOf().forward(p));
+        return download(b, decoderOf().forward(p, progress));
       }
     }
   }

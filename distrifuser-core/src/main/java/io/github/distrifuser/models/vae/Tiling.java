@@ -27,6 +27,27 @@ record Tiling(int picture, int latent) {
     return z.size(2) > latent || z.size(3) > latent;
   }
 
+  /** Pixels of all tiles of latents, overlaps counted twice. */
+  double latentPixels(NdArray z) {
+    return (double) z.size(0) * covered(z.size(2)) * covered(z.size(3));
+  }
+
+  private long covered(int length) {
+    long sum = 0;
+    for (int at = 0; at < length; at += stride(latent)) {
+      sum += Math.min(latent, length - at);
+    }
+    return sum;
+  }
+
+  private static int stride(int tile) {
+    int stride = (int) (tile * (1 - OVERLAP));
+    if (stride < 1) {
+      throw new IllegalArgumentException("a VAE of tiles this small cannot be tiled: " + tile);
+    }
+    return stride;
+  }
+
   /** Latents to pictures, {@code [n, c, h, w]}. */
   NdArray decode(NdArray z, UnaryOperator<NdArray> decoder) {
     return tiles(z, latent, picture, decoder);
@@ -38,11 +59,7 @@ record Tiling(int picture, int latent) {
   }
 
   private static NdArray tiles(NdArray in, int tileIn, int tileOut, UnaryOperator<NdArray> model) {
-    int stride = (int) (tileIn * (1 - OVERLAP));
-    if (stride < 1) {
-      throw new IllegalArgumentException(
-          "a VAE for pictures this small cannot be tiled: " + tileIn);
-    }
+    int stride = stride(tileIn);
     int extent = (int) (tileOut * OVERLAP);
     int kept = tileOut - extent;
     int n = in.size(0);
