@@ -1,5 +1,6 @@
 package io.github.distrifuser.models.unet;
 
+import io.github.distrifuser.backend.Activation;
 import io.github.distrifuser.backend.Backend;
 import io.github.distrifuser.nn.Conv2d;
 import io.github.distrifuser.nn.GroupNorm;
@@ -50,7 +51,7 @@ public final class UNet2DConditionModel {
                 config.projectionClassEmbeddingsInputDim(),
                 config.timeEmbedWidth(),
                 0,
-                config.activation());
+                Activation.SILU); // whatever act_fn says, as in diffusers
     for (int i = 0; i < config.blockOutChannels().size(); i++) {
       downBlocks.add(new DownBlock(layers, config, i));
     }
