@@ -62,14 +62,14 @@ final class Converters {
     }
   }
 
-  static final class GeneratorOf implements ITypeConverter<RunOptions.GeneratorKind> {
+  static final class GeneratorOf implements ITypeConverter<PipelineOptions.GeneratorKind> {
     @Override
-    public RunOptions.GeneratorKind convert(String v) {
+    public PipelineOptions.GeneratorKind convert(String v) {
       return choose(
           new TreeMap<>(
               Map.of(
-                  "torch-cpu", RunOptions.GeneratorKind.TORCH_CPU,
-                  "torch-cuda", RunOptions.GeneratorKind.TORCH_CUDA)),
+                  "torch-cpu", PipelineOptions.GeneratorKind.TORCH_CPU,
+                  "torch-cuda", PipelineOptions.GeneratorKind.TORCH_CUDA)),
           v);
     }
   }
