@@ -107,7 +107,8 @@ public final class TorchFile {
           zip.stream()
               .filter(e -> e.getName().equals("data.pkl") || e.getName().endsWith("/data.pkl"))
               .findFirst()
-              .orElseThrow(() -> new WeightsException(source, "is no file of torch's: no data.pkl"));
+              .orElseThrow(
+                  () -> new WeightsException(source, "is no file of torch's: no data.pkl"));
       String folder = pickle.getName().substring(0, pickle.getName().length() - 8);
       ZipEntry order = zip.getEntry(folder + "byteorder");
       if (order != null && !new String(bytes(zip, order), "US-ASCII").equals("little")) {
@@ -120,7 +121,8 @@ public final class TorchFile {
       for (Map.Entry<String, Storage> s : storages.entrySet()) {
         ZipEntry data = zip.getEntry(folder + "data/" + s.getKey());
         if (data == null) {
-          throw new WeightsException(source, "is damaged: the storage " + s.getKey() + " is missing");
+          throw new WeightsException(
+              source, "is damaged: the storage " + s.getKey() + " is missing");
         }
         s.getValue().data = ByteBuffer.wrap(bytes(zip, data));
       }
@@ -185,11 +187,11 @@ public final class TorchFile {
             Function.REBUILD_TENSOR;
         case "torch._utils._rebuild_parameter" -> Function.FIRST_ARGUMENT;
         case "torch.jit._pickle.build_intlist",
-                "torch.jit._pickle.build_doublelist",
-                "torch.jit._pickle.build_boollist",
-                "torch.jit._pickle.build_tensorlist",
-                "torch.jit._pickle.restore_type_tag",
-                "torch.jit._pickle.build_tensor_from_id" ->
+            "torch.jit._pickle.build_doublelist",
+            "torch.jit._pickle.build_boollist",
+            "torch.jit._pickle.build_tensorlist",
+            "torch.jit._pickle.restore_type_tag",
+            "torch.jit._pickle.build_tensor_from_id" ->
             Function.FIRST_ARGUMENT;
         case "torch.Size", "torch.device" -> Function.NOTHING;
         default ->
@@ -247,8 +249,7 @@ public final class TorchFile {
     }
 
     private long[] longs(@Nullable Object list) {
-      return ((List<?>) Objects.requireNonNull(list))
-          .stream().mapToLong(n -> (Long) n).toArray();
+      return ((List<?>) Objects.requireNonNull(list)).stream().mapToLong(n -> (Long) n).toArray();
     }
 
     @Override
