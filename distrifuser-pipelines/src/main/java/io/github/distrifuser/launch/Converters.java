@@ -156,4 +156,20 @@ final class Converters {
       return 2;
     }
   }
+
+  /** One or more words, up to the next option; the last occurrence of the option wins. */
+  static final class Words implements IParameterConsumer {
+    @Override
+    public void consumeParameters(Stack<String> args, ArgSpec option, CommandSpec command) {
+      List<String> words = new ArrayList<>();
+      while (!args.isEmpty() && !args.peek().startsWith("--")) {
+        words.add(args.pop());
+      }
+      if (words.isEmpty()) {
+        throw new CommandLine.ParameterException(
+            command.commandLine(), ((OptionSpec) option).longestName() + " expects a value");
+      }
+      option.setValue(words);
+    }
+  }
 }
