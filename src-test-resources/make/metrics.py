@@ -1,10 +1,11 @@
 """PSNR, LPIPS and FID by torchmetrics and clean-fid, on pictures and weights that a formula gives; torch's weight files.
 
-    python metrics.py ../cases      # torch, torchvision, torchmetrics, lpips, clean-fid, scipy below 1.18, safetensors, pillow
+    python metrics.py ../cases      # torch, torchvision, torchmetrics, lpips, clean-fid, scipy below 1.18, safetensors, pillow, pyarrow
 
 The formula is `uniform` below; the Java tests have the same one. Nothing large is stored.
 """
 
+import io
 import json
 import os
 import sys
@@ -186,6 +187,23 @@ def weight_files():
     save_file(kept, f"{OUT}/expected.safetensors")
 
 
+def parquet():
+    """Five rows as the hub's dataset has them, two in a row group, in each compression that pages come in."""
+    import pyarrow
+    import pyarrow.parquet
+
+    images = []
+    for i in range(5):
+        encoded = io.BytesIO()
+        Image.fromarray(picture(i, 16, 24, False)).save(encoded, "PNG")
+        images.append({"bytes": encoded.getvalue(), "path": f"{i}.png"})
+    captions = [[f"caption {i} {j} é" for j in range(3)] for i in range(5)]
+    table = pyarrow.table({"image": images, "cocoid": list(range(5)), "sentences_raw": captions})
+    for compression in ("snappy", "zstd", "gzip", "none"):
+        pyarrow.parquet.write_table(table, f"{OUT}/{compression}.parquet", compression=compression, row_group_size=2)
+    pyarrow.parquet.write_table(table.drop_columns(["sentences_raw"]), f"{OUT}/no_captions.parquet")
+
+
 def photo():
     """A JPEG file with halved chroma, and the pixels that PIL makes of it."""
     image = Image.fromarray(picture(11, 60, 84, False)).resize((84, 60))
@@ -198,6 +216,7 @@ def main():
     os.makedirs(OUT, exist_ok=True)
     weight_files()
     photo()
+    parquet()
     with tempfile.TemporaryDirectory() as root:
         a, b = folders(root)
         expected = dict(sizes=SIZES, **psnr_and_lpips(a, b), **fid(a, b), **ground_truth())

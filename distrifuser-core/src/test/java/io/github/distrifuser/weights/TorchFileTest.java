@@ -66,7 +66,7 @@ class TorchFileTest {
   void aFileCutAnywhereIsAnErrorThatNamesIt(String name) throws IOException {
     byte[] bytes = Files.readAllBytes(CASES.resolve(name));
     Path cut = folder.resolve(name);
-    for (int length = 4; length < bytes.length; length += 7) {
+    for (int length = 4; length < bytes.length; length += 29) {
       Files.write(cut, Arrays.copyOf(bytes, length));
       String message =
           assertThrows(WeightsException.class, () -> WeightFiles.open(cut)).getMessage();
@@ -80,7 +80,7 @@ class TorchFileTest {
     byte[] bytes = Files.readAllBytes(CASES.resolve("legacy.pth"));
     Path damaged = folder.resolve("damaged.pth");
     int errors = 0;
-    for (int at = 4; at < bytes.length; at++) {
+    for (int at = 4; at < bytes.length; at += 3) {
       byte[] changed = bytes.clone();
       changed[at] ^= 0x41;
       Files.write(damaged, changed);
@@ -91,6 +91,6 @@ class TorchFileTest {
         assertTrue(e.getMessage().startsWith(damaged.toString()), e.getMessage());
       }
     }
-    assertTrue(errors > bytes.length / 4, errors + " errors");
+    assertTrue(errors > bytes.length / 12, errors + " errors");
   }
 }

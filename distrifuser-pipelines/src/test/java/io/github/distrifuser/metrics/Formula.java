@@ -42,6 +42,10 @@ public final class Formula {
   }
 
   /** A tensor by its name. */
+  public static WeightTensor weight(String name, long... shape) {
+    return weight(name, Shape.of(shape));
+  }
+
   static WeightTensor weight(String name, Shape shape) {
     CRC32 crc = new CRC32();
     crc.update(name.getBytes(StandardCharsets.UTF_8));
