@@ -14,6 +14,7 @@ import io.github.distrifuser.metrics.Lpips;
 import io.github.distrifuser.progress.ProgressLog;
 import io.github.distrifuser.tensor.DType;
 import io.github.distrifuser.weights.AtomicFiles;
+import io.github.distrifuser.weights.StateDict;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
@@ -97,7 +98,8 @@ public final class ComputeMetricsCommand {
   }
 
   private double fid(Comparison c, Backend backend) {
-    try (Fid fid = MetricWeights.fid(options, backend)) {
+    try (StateDict weights = MetricWeights.inception(options);
+        Fid fid = new Fid(backend, weights)) {
       List<float[]> first = c.features(options.inputRoot0, fid);
       return Fid.distance(first, c.features(options.inputRoot1, fid));
     }

@@ -1,7 +1,6 @@
 package io.github.distrifuser.launch;
 
 import io.github.distrifuser.backend.Backend;
-import io.github.distrifuser.metrics.Fid;
 import io.github.distrifuser.metrics.Lpips;
 import io.github.distrifuser.weights.StateDict;
 import io.github.distrifuser.weights.WeightFiles;
@@ -35,9 +34,9 @@ final class MetricWeights {
     }
   }
 
-  /** FID with its weights. */
-  static Fid fid(ComputeMetricsOptions o, Backend backend) {
-    return new Fid(backend, WeightFiles.open(inceptionFile(o)));
+  /** Inception's weights. */
+  static StateDict inception(ComputeMetricsOptions o) {
+    return WeightFiles.open(inceptionFile(o));
   }
 
   /** Tells what is missing before pictures are read. */

@@ -16,7 +16,7 @@ public final class Fid implements AutoCloseable {
   private final InceptionV3 inception;
 
   /**
-   * Takes the weights.
+   * Takes the weights, which have to stay open until the first features have been computed.
    *
    * @param backend of float32; stays the caller's
    * @param inception pytorch-fid's pt_inception-2015-12-05-6726825d.pth, or NVIDIA's

@@ -6,6 +6,8 @@ import io.github.distrifuser.image.GeneratedImage;
 import io.github.distrifuser.tensor.Tensor;
 import io.github.distrifuser.weights.StateDict;
 import io.github.distrifuser.weights.WeightTensor;
+import java.util.ArrayList;
+import java.util.List;
 
 /**
  * Learned perceptual image patch similarity, version 0.1 over AlexNet, as torchmetrics'
@@ -25,11 +27,11 @@ public final class Lpips implements AutoCloseable {
   private static final int SMALLEST = 63; // what is left of less does not fill the last pool
 
   private final ConvNet net;
-  private final StateDict alexnet;
+  private final List<ConvNet.Weights> convolutions = new ArrayList<>();
   private final float[][] linear = new float[LAYERS.length][];
 
   /**
-   * Takes the weights.
+   * Takes the weights; the files may be closed afterwards.
    *
    * @param backend of float32; stays the caller's
    * @param alexnet torchvision's AlexNet, {@code features.N.weight} and {@code .bias}; or a file of
@@ -40,14 +42,13 @@ public final class Lpips implements AutoCloseable {
    */
   public Lpips(Backend backend, StateDict alexnet, StateDict lpips) {
     this.net = new ConvNet(backend);
-    this.alexnet = alexnet;
     for (int i = 0; i < LAYERS.length; i++) {
       linear[i] = lpips.get("lin" + i + ".model.1.weight", 1, CHANNELS[i + 1], 1, 1).toFloats();
-      weights(i);
+      convolutions.add(weights(alexnet, i));
     }
   }
 
-  private ConvNet.Weights weights(int layer) {
+  private static ConvNet.Weights weights(StateDict alexnet, int layer) {
     String slice = "net.slice" + (layer + 1) + "." + LAYERS[layer];
     String name = alexnet.has(slice + ".weight") ? slice : "features." + LAYERS[layer];
     int k = KERNELS[layer];
@@ -76,7 +77,7 @@ public final class Lpips implements AutoCloseable {
       if (i == 1 || i == 2) {
         x = net.maxPool(x, 3, 2, 0);
       }
-      x = net.conv(x, "features." + LAYERS[i], () -> weights(layer), geometry(i));
+      x = net.conv(x, "features." + LAYERS[i], () -> convolutions.get(layer), geometry(i));
       sum += difference(net.backend().toFloats(x), linear[i]);
     }
     x.close();

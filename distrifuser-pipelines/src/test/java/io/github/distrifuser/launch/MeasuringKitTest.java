@@ -151,8 +151,7 @@ class MeasuringKitTest {
   void parquetFilesGiveTheirPicturesAndTheCaptionsToDraw(String compression) throws IOException {
     Path file = Expected.folder().resolve(compression + ".parquet");
     Path root = folder.resolve("coco");
-    assertEquals(
-        0, run(DumpCocoCommand::run, "--parquet", file, "--output_root", root), err);
+    assertEquals(0, run(DumpCocoCommand::run, "--parquet", file, "--output_root", root), err);
     JsonNode prompts = new JsonMapper().readTree(root.resolve("prompts.json").toFile());
     assertEquals(5, prompts.size());
     for (int i = 0; i < 5; i++) {
@@ -222,7 +221,8 @@ class MeasuringKitTest {
     assertEquals(0, status, err);
     String html = Files.readString(page);
     assertFalse(html.contains("<script"), html);
-    assertTrue(html.contains("&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt; &amp; &quot;é"), html);
+    assertTrue(
+        html.contains("&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt; &amp; &quot;é"), html);
     assertTrue(html.contains("<th>a&lt;b</th><th>two</th>"), html);
     assertTrue(html.contains(" src=\"../two%20%23%25/0001.png\""), html);
     assertEquals(3, html.split("loading=\"lazy\"", -1).length - 1);
