@@ -1,0 +1,42 @@
+package io.github.distrifuser.plots;
+
+import java.util.List;
+
+/**
+ * A chart of lines.
+ *
+ * @param title above it
+ * @param xTitle what lies along the x axis
+ * @param yTitle what lies along the y axis, with its unit
+ * @param logarithmic whether both axes are
+ * @param lines what is drawn, at least one
+ */
+public record Panel(
+    String title, String xTitle, String yTitle, boolean logarithmic, List<Line> lines) {
+
+  /**
+   * One line with a mark at each point.
+   *
+   * @param name in the legend
+   * @param x ascending
+   * @param y one a point
+   * @param dashed whether it is for comparison only, without marks
+   */
+  public record Line(String name, List<Double> x, List<Double> y, boolean dashed) {
+    public Line {
+      if (x.isEmpty() || x.size() != y.size()) {
+        throw new IllegalArgumentException(
+            name + ": " + x.size() + " places for " + y.size() + " values");
+      }
+      x = List.copyOf(x);
+      y = List.copyOf(y);
+    }
+  }
+
+  public Panel {
+    if (lines.isEmpty()) {
+      throw new IllegalArgumentException(title + ": nothing to draw");
+    }
+    lines = List.copyOf(lines);
+  }
+}
