@@ -125,24 +125,45 @@ public final class Figure {
             .theme(Styler.ChartTheme.Matlab)
             .build();
     c.getStyler()
-        .setXAxisLogarithmic(p.logarithmic())
-        .setYAxisLogarithmic(p.logarithmic())
         .setXAxisMaxLabelCount(TICKS)
-        .setLegendPosition(Styler.LegendPosition.InsideNE)
+        .setYAxisMin(0.0)
+        .setPlotGridVerticalLinesVisible(false)
+        .setPlotGridLinesColor(new Color(0xdddddd))
+        .setPlotGridLinesStroke(new BasicStroke(1))
+        .setLegendPosition(
+            falls(p) ? Styler.LegendPosition.InsideNE : Styler.LegendPosition.InsideNW)
         .setChartBackgroundColor(Color.WHITE)
         .setLocale(Locale.ROOT);
+    if (p.doubling()) {
+      c.setCustomXAxisTickLabelsFormatter(Figure::power);
+    }
     for (int i = 0; i < p.lines().size(); i++) {
       Panel.Line line = p.lines().get(i);
-      XYSeries s = c.addSeries(line.name(), line.x(), line.y());
-      s.setLineColor(line.dashed() ? Color.GRAY : COLOURS.get(i % COLOURS.size()));
+      XYSeries s = c.addSeries(line.name(), places(p, line), line.y());
+      s.setLineColor(line.thin() ? Color.GRAY : COLOURS.get(i % COLOURS.size()));
+      s.setLineStyle(new BasicStroke(line.thin() ? 1 : 2));
       s.setMarkerColor(s.getLineColor());
-      s.setMarker(line.dashed() ? SeriesMarkers.NONE : SeriesMarkers.CIRCLE);
-      if (line.dashed()) {
-        s.setLineStyle(
-            new BasicStroke(
-                1, BasicStroke.CAP_BUTT, BasicStroke.JOIN_ROUND, 1, new float[] {6, 4}, 0));
-      }
+      s.setMarker(line.thin() ? SeriesMarkers.NONE : SeriesMarkers.CIRCLE);
     }
     return c;
+  }
+
+  /** Whether the first line ends below where it begins, which leaves the right corner free. */
+  private static boolean falls(Panel p) {
+    List<Double> y = p.lines().get(0).y();
+    return y.get(y.size() - 1) < y.get(0);
+  }
+
+  private static List<Double> places(Panel p, Panel.Line line) {
+    return p.doubling() ? line.x().stream().map(Figure::log2).toList() : line.x();
+  }
+
+  private static double log2(double x) {
+    return Math.log(x) / Math.log(2);
+  }
+
+  /** The number at a place on a doubling axis; nothing between the whole ones. */
+  private static String power(double place) {
+    return place == Math.rint(place) ? Long.toString(Math.round(Math.pow(2, place))) : " ";
   }
 }

@@ -8,21 +8,21 @@ import java.util.List;
  * @param title above it
  * @param xTitle what lies along the x axis
  * @param yTitle what lies along the y axis, with its unit
- * @param logarithmic whether both axes are
+ * @param doubling whether the x axis shows 1, 2, 4, 8 at equal distances
  * @param lines what is drawn, at least one
  */
 public record Panel(
-    String title, String xTitle, String yTitle, boolean logarithmic, List<Line> lines) {
+    String title, String xTitle, String yTitle, boolean doubling, List<Line> lines) {
 
   /**
    * One line with a mark at each point.
    *
    * @param name in the legend
-   * @param x ascending
+   * @param x ascending, from 1 where the axis doubles
    * @param y one a point
-   * @param dashed whether it is for comparison only, without marks
+   * @param thin whether it is for comparison only, without marks
    */
-  public record Line(String name, List<Double> x, List<Double> y, boolean dashed) {
+  public record Line(String name, List<Double> x, List<Double> y, boolean thin) {
     public Line {
       if (x.isEmpty() || x.size() != y.size()) {
         throw new IllegalArgumentException(
