@@ -168,13 +168,13 @@ public final class PlanCommand {
             what,
             "ranks",
             "latency (s)",
-            true,
+            Panel.Axes.DOUBLING_X,
             List.of(new Panel.Line(line, ranks, seconds, false))),
         new Panel(
             w.steps() + " steps",
             "ranks",
             "speed-up",
-            true,
+            Panel.Axes.DOUBLING,
             List.of(
                 new Panel.Line(line, ranks, speedups, false),
                 new Panel.Line("ideal", ranks, ranks, true))));

@@ -126,7 +126,6 @@ public final class Figure {
             .build();
     c.getStyler()
         .setXAxisMaxLabelCount(TICKS)
-        .setYAxisMin(0.0)
         .setPlotGridVerticalLinesVisible(false)
         .setPlotGridLinesColor(new Color(0xdddddd))
         .setPlotGridLinesStroke(new BasicStroke(1))
@@ -134,12 +133,20 @@ public final class Figure {
             falls(p) ? Styler.LegendPosition.InsideNE : Styler.LegendPosition.InsideNW)
         .setChartBackgroundColor(Color.WHITE)
         .setLocale(Locale.ROOT);
-    if (p.doubling()) {
+    boolean doublingX = p.axes() != Panel.Axes.LINEAR;
+    boolean doublingY = p.axes() == Panel.Axes.DOUBLING;
+    if (doublingX) {
       c.setCustomXAxisTickLabelsFormatter(Figure::power);
+    }
+    if (doublingY) {
+      c.setCustomYAxisTickLabelsFormatter(Figure::power);
+    } else {
+      c.getStyler().setYAxisMin(0.0);
     }
     for (int i = 0; i < p.lines().size(); i++) {
       Panel.Line line = p.lines().get(i);
-      XYSeries s = c.addSeries(line.name(), places(p, line), line.y());
+      XYSeries s =
+          c.addSeries(line.name(), places(line.x(), doublingX), places(line.y(), doublingY));
       s.setLineColor(line.thin() ? Color.GRAY : COLOURS.get(i % COLOURS.size()));
       s.setLineStyle(new BasicStroke(line.thin() ? 1 : 2));
       s.setMarkerColor(s.getLineColor());
@@ -154,8 +161,8 @@ public final class Figure {
     return y.get(y.size() - 1) < y.get(0);
   }
 
-  private static List<Double> places(Panel p, Panel.Line line) {
-    return p.doubling() ? line.x().stream().map(Figure::log2).toList() : line.x();
+  private static List<Double> places(List<Double> numbers, boolean doubling) {
+    return doubling ? numbers.stream().map(Figure::log2).toList() : numbers;
   }
 
   private static double log2(double x) {

@@ -8,17 +8,26 @@ import java.util.List;
  * @param title above it
  * @param xTitle what lies along the x axis
  * @param yTitle what lies along the y axis, with its unit
- * @param doubling whether the x axis shows 1, 2, 4, 8 at equal distances
+ * @param axes how numbers lie along them
  * @param lines what is drawn, at least one
  */
-public record Panel(
-    String title, String xTitle, String yTitle, boolean doubling, List<Line> lines) {
+public record Panel(String title, String xTitle, String yTitle, Axes axes, List<Line> lines) {
+
+  /** How numbers lie along the axes. */
+  public enum Axes {
+    /** At even distances, y from 0. */
+    LINEAR,
+    /** 1, 2, 4, 8 at even distances along x; y from 0. */
+    DOUBLING_X,
+    /** 1, 2, 4, 8 at even distances along both. */
+    DOUBLING
+  }
 
   /**
    * One line with a mark at each point.
    *
    * @param name in the legend
-   * @param x ascending, from 1 where the axis doubles
+   * @param x ascending; positive where the axis doubles
    * @param y one a point
    * @param thin whether it is for comparison only, without marks
    */
