@@ -6,13 +6,13 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.github.distrifuser.backend.Backend;
 import io.github.distrifuser.comm.Communicator;
+import io.github.distrifuser.comm.local.LocalCommunicators;
 import io.github.distrifuser.models.Denoiser;
 import io.github.distrifuser.nn.WeightStore;
 import io.github.distrifuser.parallel.Denoisers;
 import io.github.distrifuser.parallel.DistriConfig;
 import io.github.distrifuser.parallel.Fixtures;
 import io.github.distrifuser.parallel.Parallelism;
-import io.github.distrifuser.parallel.Ranks;
 import io.github.distrifuser.parallel.SplitScheme;
 import io.github.distrifuser.parallel.SyncMode;
 import io.github.distrifuser.tensor.DType;
@@ -20,6 +20,9 @@ import io.github.distrifuser.tensor.NdArray;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Function;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -58,6 +61,18 @@ class RecorderTest {
     }
   }
 
+  private static List<Real> onThreads(
+      LocalCommunicators world, Function<Communicator, Real> program) {
+    List<CompletableFuture<Real>> ranks =
+        world.ranks().stream()
+            .map(
+                rank ->
+                    CompletableFuture.supplyAsync(
+                        () -> program.apply(rank), task -> new Thread(task).start()))
+            .toList();
+    return ranks.stream().map(f -> f.orTimeout(60, TimeUnit.SECONDS).join()).toList();
+  }
+
   @ParameterizedTest
   @CsvSource({
     "1, 16, PATCH, CORRECTED_ASYNC_GN, false",
@@ -83,8 +98,9 @@ class RecorderTest {
             rows);
     List<RankRecording> recorded = Recorder.record(w, n);
     List<Real> real;
-    try (WeightStore weights = Fixtures.store()) {
-      real = Ranks.run(n, world -> compute(world, w, weights));
+    try (WeightStore weights = Fixtures.store();
+        LocalCommunicators world = LocalCommunicators.create(n)) {
+      real = onThreads(world, rank -> compute(rank, w, weights));
     }
     for (int r = 0; r < n; r++) {
       RankRecording mine = recorded.get(r);

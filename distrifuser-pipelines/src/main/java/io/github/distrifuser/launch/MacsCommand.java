@@ -5,16 +5,15 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.github.distrifuser.plan.OperatorKind;
 import io.github.distrifuser.plan.OperatorTotals;
 import io.github.distrifuser.plan.Planner;
-import io.github.distrifuser.plan.RankRecording;
 import io.github.distrifuser.plan.Workload;
 import io.github.distrifuser.tensor.DType;
 import java.util.List;
 import java.util.Locale;
 
 /**
- * The original's profile_macs.py: multiply-accumulates of one call of the UNet, here also by kind of
- * layer and by rank. The call is a generation's first, which computes the prompt's keys and values;
- * later ones don't.
+ * The original's profile_macs.py: multiply-accumulates of one call of the UNet, here also by kind
+ * of layer and by rank. The call is a generation's first, which computes the prompt's keys and
+ * values; later ones don't.
  */
 public final class MacsCommand {
   private static final double GIGA = 1e9;
@@ -53,8 +52,7 @@ public final class MacsCommand {
     }
     if (perRank.size() > 1) {
       for (int r = 0; r < perRank.size(); r++) {
-        System.out.printf(
-            Locale.ROOT, "  rank %-7d %24.3fG%n", r, perRank.get(r).macs() / GIGA);
+        System.out.printf(Locale.ROOT, "  rank %-7d %24.3fG%n", r, perRank.get(r).macs() / GIGA);
       }
     }
     if (options.report != null) {

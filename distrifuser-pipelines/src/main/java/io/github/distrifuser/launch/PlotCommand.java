@@ -64,10 +64,11 @@ public final class PlotCommand {
 
   private void read(PlotOptions.Source s) {
     ObjectNode report = JsonReports.read(s.file());
-    if (report.get("rows") instanceof JsonNode rows) {
-      rows.forEach(row -> add(s, row));
-    } else {
+    JsonNode rows = report.get("rows");
+    if (rows == null) {
       add(s, report);
+    } else {
+      rows.forEach(row -> add(s, row));
     }
   }
 

@@ -69,8 +69,7 @@ class PlanCommandTest {
     for (JsonNode row : report.get("rows")) {
       ranks.add(row.get("ranks").asInt());
       assertEquals(9, row.get("step_s").size());
-      assertEquals(
-          3.5 / row.get("latency_s").asDouble(), row.get("speedup").asDouble(), 1e-6);
+      assertEquals(3.5 / row.get("latency_s").asDouble(), row.get("speedup").asDouble(), 1e-6);
       assertTrue(row.get("peak_bytes").asLong() > 0);
       assertEquals(row.get("ranks").asInt(), row.get("per_rank").size());
       boolean several = row.get("ranks").asInt() > 1;
@@ -86,7 +85,8 @@ class PlanCommandTest {
   void calibrationMeasuresThisMachine() {
     Path file = folder.resolve("plan.json");
     Outcome o =
-        planSmall("--calibrate", "--image_size", "64", "--ranks", "1,2", "--report", file.toString());
+        planSmall(
+            "--calibrate", "--image_size", "64", "--ranks", "1,2", "--report", file.toString());
     assertEquals(0, o.status, o.err);
     ObjectNode report = JsonReports.read(file);
     assertEquals("cpu", report.get("device").asText());

@@ -26,9 +26,7 @@ class MacsTest {
             .width(size)
             .doClassifierFreeGuidance(batch == 2)
             .build();
-    Workload w =
-        new Workload(
-            source.unetConfig(), config, source.latentFactor(), 1, DType.F16, 1);
+    Workload w = new Workload(source.unetConfig(), config, source.latentFactor(), 1, DType.F16, 1);
     return OperatorTotals.of(new Planner(w).recordings(1).get(0));
   }
 

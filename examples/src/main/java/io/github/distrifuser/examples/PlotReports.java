@@ -2,7 +2,10 @@ package io.github.distrifuser.examples;
 
 import io.github.distrifuser.launch.PlotCommand;
 
-/** {@code plot_reports}: latency, speed-up and quality against ranks, from reports. {@code --help} lists the options. */
+/**
+ * {@code plot_reports}: latency, speed-up and quality against ranks, from reports. {@code --help}
+ * lists the options.
+ */
 public final class PlotReports {
   private PlotReports() {}
 
