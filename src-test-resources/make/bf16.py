@@ -40,9 +40,13 @@ def models(pipe, cases: str, name: str, out: dict) -> None:
     y = pipe.unet(case["sample"].bfloat16(), case["timestep"], encoder_hidden_states=case["encoder_hidden_states"].bfloat16(),
                   return_dict=False, **kw)[0]
     out[f"unet/{name}/output"] = error(case["output"], y)
+    vae(pipe.vae, cases, name, out)
+
+
+def vae(model, cases: str, name: str, out: dict) -> None:
     case = load_file(os.path.join(cases, "vae", name + ".safetensors"))
-    out[f"vae/{name}/decoded"] = error(case["decoded"], pipe.vae.decode(case["latent"].bfloat16(), return_dict=False)[0])
-    moments = pipe.vae.encode(case["image"].bfloat16(), return_dict=False)[0].parameters
+    out[f"vae/{name}/decoded"] = error(case["decoded"], model.decode(case["latent"].bfloat16(), return_dict=False)[0])
+    moments = model.encode(case["image"].bfloat16(), return_dict=False)[0].parameters
     out[f"vae/{name}/moments"] = error(case["moments"], moments)
 
 
@@ -51,6 +55,9 @@ def main() -> None:
     out = {}
     for name in ("tiny-sd1", "tiny-sd2", "tiny-sdxl"):
         models(load(folder, name).to(torch.bfloat16), cases, name, out)
+    tiled = load(folder, "tiny-lcm").vae.to(torch.bfloat16)
+    tiled.enable_tiling()
+    vae(tiled, cases, "tiny-lcm", out)
     for case, name, scheduler, args, (h, w), _ in PIPELINES:
         pipe = load(folder, name)
         if scheduler:

@@ -120,6 +120,15 @@ def call(models_dir: str, cases: str, case: str, model: str, scheduler, args: di
     scaled = tensors["latents"] / pipe.vae.config.scaling_factor
     image = pipe.image_processor.postprocess(pipe.vae.decode(scaled).sample, output_type="np")
     tensors["image_u8"] = (torch.from_numpy(image) * 255).round().to(torch.uint8)
+    if seed is not None:  # as rounding.py does; torch draws float64 noise from another stream
+        pipe.to(torch.float64)
+        if long:
+            kw.update(long_embeds(pipe, args["prompt"], args["negative_prompt"]))
+        kw = {k: v.double() if isinstance(v, torch.Tensor) else v for k, v in kw.items()}
+        kw["latents"] = tensors["latents_in"].double()
+        exact = pipe(**kw, output_type="latent", callback_on_step_end_tensor_inputs=names, callback_on_step_end=lambda *a: {
+            k: v.double() for k, v in at_end(*a).items()}).images
+        info["rounding"] = (exact.float() - tensors["latents"]).abs().max().item()
     put(os.path.join(cases, "calls"), case, tensors, info)
     print(case, tuple(tensors["latents"].shape), tensors["latents"].std().item(), flush=True)
 

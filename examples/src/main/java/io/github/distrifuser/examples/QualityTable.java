@@ -20,10 +20,12 @@ import java.io.InputStreamReader;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.DoubleSummaryStatistics;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.stream.IntStream;
 
 /**
  * How near each mode's pictures are to one rank's, on the small model and twenty prompts, the whole
@@ -51,8 +53,8 @@ public final class QualityTable {
     List<GeneratedImage> one = draw(DistriConfig.builder(), 1, prompts);
     List<List<GeneratedImage>> columns = new ArrayList<>(List.of(one));
     List<String> names = new ArrayList<>(List.of("one rank"));
-    System.out.println("| ranks | mode | PSNR: mean | least | most |");
-    System.out.println("|---|---|---|---|---|");
+    System.out.println("| ranks | mode | identical | PSNR of the others: mean | least | most |");
+    System.out.println("|---|---|---|---|---|---|");
     for (int n : ranks) {
       for (Map.Entry<String, DistriConfig.Builder> mode : modes().entrySet()) {
         List<GeneratedImage> images = draw(mode.getValue(), n, prompts);
@@ -70,23 +72,26 @@ public final class QualityTable {
 
   private static void row(
       int ranks, String mode, List<GeneratedImage> one, List<GeneratedImage> images) {
-    double sum = 0;
-    double least = Double.POSITIVE_INFINITY;
-    double most = 0;
-    for (int i = 0; i < one.size(); i++) {
-      double p = Psnr.of(one.get(i), images.get(i));
-      sum += p;
-      least = Math.min(least, p);
-      most = Math.max(most, p);
-    }
+    DoubleSummaryStatistics differing =
+        IntStream.range(0, one.size())
+            .mapToDouble(i -> Psnr.of(one.get(i), images.get(i)))
+            .filter(Double::isFinite) // a picture without any difference has no ratio
+            .summaryStatistics();
+    long n = differing.getCount();
     System.out.printf(
         Locale.ROOT,
-        "| %d | %s | %.1f | %.1f | %.1f |%n",
+        "| %d | %s | %d | %s |%n",
         ranks,
         mode,
-        sum / one.size(),
-        least,
-        most);
+        one.size() - n,
+        n == 0
+            ? "| | "
+            : String.format(
+                Locale.ROOT,
+                "%.1f | %.1f | %.1f",
+                differing.getAverage(),
+                differing.getMin(),
+                differing.getMax()));
   }
 
   private static Map<String, DistriConfig.Builder> modes() {
