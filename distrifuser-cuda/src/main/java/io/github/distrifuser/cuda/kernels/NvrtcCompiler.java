@@ -16,7 +16,6 @@ import java.util.ArrayList;
 import java.util.List;
 import org.bytedeco.cuda.nvrtc._nvrtcProgram;
 import org.bytedeco.javacpp.BytePointer;
-import org.bytedeco.javacpp.Pointer;
 import org.bytedeco.javacpp.PointerPointer;
 import org.bytedeco.javacpp.SizeTPointer;
 
@@ -70,7 +69,7 @@ public final class NvrtcCompiler implements KernelCompiler {
         }
         return cubin(program);
       } finally {
-        nvrtcDestroyProgram(new PointerPointer<Pointer>(program));
+        nvrtcDestroyProgram(program);
       }
     }
   }

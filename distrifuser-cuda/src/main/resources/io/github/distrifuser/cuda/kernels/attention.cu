@@ -31,7 +31,7 @@ DEVICE void attend(const T* q, const T* k, const T* v, T* out, long long firstQu
   float sums[4][COLUMNS] = {};
   float top[4];
   float total[4] = {};
-#pragma unroll
+  UNROLL
   for (int i = 0; i < 4; i++) {
     top[i] = -INFINITY;
   }
@@ -43,18 +43,18 @@ DEVICE void attend(const T* q, const T* k, const T* v, T* out, long long firstQu
       loadTile(q, firstQuery, queries, qRowStride, from, width, tile);
       loadTile(k, firstKey, keys, kRowStride, from, width, tile + QUERIES * PAD);
       __syncthreads();
-#pragma unroll 8
+      UNROLL_BY(8)
       for (int c = 0; c < DEPTH; c++) {
         float a[4];
         float b[4];
-#pragma unroll
+        UNROLL
         for (int i = 0; i < 4; i++) {
           a[i] = tile[(y * 4 + i) * PAD + c];
           b[i] = tile[(QUERIES + x + 16 * i) * PAD + c];
         }
-#pragma unroll
+        UNROLL
         for (int i = 0; i < 4; i++) {
-#pragma unroll
+          UNROLL
           for (int j = 0; j < 4; j++) {
             s[i][j] += a[i] * b[j];
           }
@@ -63,18 +63,18 @@ DEVICE void attend(const T* q, const T* k, const T* v, T* out, long long firstQu
       __syncthreads();
     }
     // 2. Their exponentials about the largest score so far. 16 neighbouring lanes share a query.
-#pragma unroll
+    UNROLL
     for (int i = 0; i < 4; i++) {
       const long long query = firstQuery + y * 4 + i;
       float most = -INFINITY;
-#pragma unroll
+      UNROLL
       for (int j = 0; j < 4; j++) {
         const long long key = firstKey + x + 16 * j;
         const bool seen = key < keys && (causal == 0 || key <= query);
         s[i][j] = seen ? s[i][j] * scale : -INFINITY;
         most = fmaxf(most, s[i][j]);
       }
-#pragma unroll
+      UNROLL
       for (int lanes = 8; lanes > 0; lanes /= 2) {
         most = fmaxf(most, __shfl_xor_sync(0xffffffffu, most, lanes));
       }
@@ -82,18 +82,18 @@ DEVICE void attend(const T* q, const T* k, const T* v, T* out, long long firstQu
       top[i] = fmaxf(before, most);
       const float shrink = before == top[i] ? 1.0f : expf(before - top[i]);
       float sum = 0.0f;
-#pragma unroll
+      UNROLL
       for (int j = 0; j < 4; j++) {
         const float p = s[i][j] == -INFINITY ? 0.0f : expf(s[i][j] - top[i]);
         weights[(y * 4 + i) * (KEYS + 1) + x + 16 * j] = p;
         sum += p;
       }
-#pragma unroll
+      UNROLL
       for (int lanes = 8; lanes > 0; lanes /= 2) {
         sum += __shfl_xor_sync(0xffffffffu, sum, lanes);
       }
       total[i] = total[i] * shrink + sum;
-#pragma unroll
+      UNROLL
       for (int c = 0; c < COLUMNS; c++) {
         sums[i][c] *= shrink;
       }
@@ -106,17 +106,17 @@ DEVICE void attend(const T* q, const T* k, const T* v, T* out, long long firstQu
         tile[i] = key < keys && c < valueWidth ? toFloat(v[key * vRowStride + c]) : 0.0f;
       }
       __syncthreads();
-#pragma unroll 4
+      UNROLL_BY(4)
       for (int r = 0; r < VALUES && row + r < KEYS; r++) {
         float p[4];
-#pragma unroll
+        UNROLL
         for (int i = 0; i < 4; i++) {
           p[i] = weights[(y * 4 + i) * (KEYS + 1) + row + r];
         }
-#pragma unroll
+        UNROLL
         for (int c = 0; c < COLUMNS; c++) {
           const float value = tile[r * SLICE + x + 16 * c];
-#pragma unroll
+          UNROLL
           for (int i = 0; i < 4; i++) {
             sums[i][c] += p[i] * value;
           }
@@ -125,11 +125,11 @@ DEVICE void attend(const T* q, const T* k, const T* v, T* out, long long firstQu
       __syncthreads();
     }
   }
-#pragma unroll
+  UNROLL
   for (int i = 0; i < 4; i++) {
     const long long query = firstQuery + y * 4 + i;
     if (query < queries) {
-#pragma unroll
+      UNROLL
       for (int c = 0; c < COLUMNS; c++) {
         const int channel = firstChannel + x + 16 * c;
         if (channel < valueWidth) {

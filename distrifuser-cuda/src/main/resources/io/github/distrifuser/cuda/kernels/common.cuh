@@ -63,7 +63,7 @@ struct Width {
 template <int V, typename E>
 DEVICE void load(const E* from, float (&to)[V]) {
   Pack<E, V> p = *reinterpret_cast<const Pack<E, V>*>(from);
-#pragma unroll
+  UNROLL
   for (int i = 0; i < V; i++) {
     to[i] = toFloat(p.at[i]);
   }
@@ -72,7 +72,7 @@ DEVICE void load(const E* from, float (&to)[V]) {
 template <int V, typename E>
 DEVICE void store(const float (&from)[V], E* to) {
   Pack<E, V> p;
-#pragma unroll
+  UNROLL
   for (int i = 0; i < V; i++) {
     narrow(from[i], p.at[i]);
   }
@@ -93,7 +93,7 @@ DEVICE bool whole(long long a, long long b = 0, long long c = 0, long long d = 0
 
 // Sum over a warp, in every lane.
 DEVICE float warpSum(float x) {
-#pragma unroll
+  UNROLL
   for (int lanes = 16; lanes > 0; lanes /= 2) {
     x += __shfl_xor_sync(0xffffffffu, x, lanes);
   }

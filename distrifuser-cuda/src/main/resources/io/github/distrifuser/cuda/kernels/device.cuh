@@ -8,6 +8,10 @@
 // Marks a pointer argument that may be null.
 #define NULLABLE
 #define DEVICE static __device__ __forceinline__
+// Before a loop that is worth unrolling.
+#define UNROLL _Pragma("unroll")
+#define UNROLL_BY(n) UNROLL_BY_(unroll n)
+#define UNROLL_BY_(text) _Pragma(#text)
 #define SHARED(type, name, count) __shared__ type name[count]
 
 // The IEEE half-precision number of torch.float16.

@@ -41,7 +41,7 @@ KERNEL(fillStrided, 256,
 }
 
 template <int V>
-DEVICE void enlarge(const T* x, T* out, long long batch, int height, int width, int channels, int outHeight, int outWidth,
+DEVICE void enlarge(const T* x, T* out, long long batch, int width, int channels, int outHeight, int outWidth,
     long long xBatchStride, long long outBatchStride) {
   const int packs = channels / V;
   const long long inner = static_cast<long long>(outHeight) * outWidth * packs;
@@ -57,13 +57,13 @@ DEVICE void enlarge(const T* x, T* out, long long batch, int height, int width, 
 
 // out[y, x] = in[y / 2, x / 2]; x [batch, height, width, channels], out [batch, outHeight, outWidth, channels].
 KERNEL(upsampleNearest2x, 256,
-    (const T* x, T* out, long long batch, int height, int width, int channels, int outHeight, int outWidth, long long xBatchStride,
+    (const T* x, T* out, long long batch, int width, int channels, int outHeight, int outWidth, long long xBatchStride,
      long long outBatchStride)) {
   constexpr int V = Width<T>::value;
   if (packed<V>(x) && packed<V>(out) && whole<V>(channels, xBatchStride, outBatchStride)) {
-    enlarge<V>(x, out, batch, height, width, channels, outHeight, outWidth, xBatchStride, outBatchStride);
+    enlarge<V>(x, out, batch, width, channels, outHeight, outWidth, xBatchStride, outBatchStride);
   } else {
-    enlarge<1>(x, out, batch, height, width, channels, outHeight, outWidth, xBatchStride, outBatchStride);
+    enlarge<1>(x, out, batch, width, channels, outHeight, outWidth, xBatchStride, outBatchStride);
   }
 }
 
@@ -120,7 +120,7 @@ DEVICE void patches(const T* x, T* columns, long long firstRow, long long rows, 
     if (iy >= 0 && iy < height && ix >= 0 && ix < width) {
       p = *reinterpret_cast<const Pack<T, V>*>(x + line.quotient * xBatchStride + (iy * width + ix) * channels + c.remainder * V);
     } else {
-#pragma unroll
+      UNROLL
       for (int j = 0; j < V; j++) {
         narrow(0.0f, p.at[j]);
       }

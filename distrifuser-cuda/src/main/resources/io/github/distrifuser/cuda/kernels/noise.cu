@@ -25,7 +25,7 @@ KERNEL(normalNoise, 256, (T* out, long long n, unsigned long long seed, long lon
           static_cast<unsigned>(thread >> 32)};
       philox(c, seed);
       const long long at = round * threads * 4 + thread;
-#pragma unroll
+      UNROLL
       for (int k = 0; k < 4; k += 2) {
         const float u = fmaf(static_cast<float>(c[k]), 0x1p-32f, 0x1p-33f);
         const float v = fmaf(static_cast<float>(c[k + 1]), 0x1p-32f * 6.2831855f, 0x1p-33f * 6.2831855f);

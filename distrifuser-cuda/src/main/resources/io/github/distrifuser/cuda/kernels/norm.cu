@@ -22,7 +22,7 @@ DEVICE void partialMoments(const T* x, float* partial, long long pixels, int cha
       for (long long p = row; p < pixels; p += rows, count++) {
         float f[V];
         load<V>(x + p * channels + static_cast<long long>(pack) * V, f);
-#pragma unroll
+        UNROLL
         for (int i = 0; i < V; i++) {
           if (count == 0) {
             pivot[i] = f[i];
@@ -33,7 +33,7 @@ DEVICE void partialMoments(const T* x, float* partial, long long pixels, int cha
         }
       }
       const float n = count > 0 ? static_cast<float>(count) : 1.0f;
-#pragma unroll
+      UNROLL
       for (int i = 0; i < V; i++) {
         means[threadIdx.x * V + i] = pivot[i] + sum[i] / n;
         squares[threadIdx.x * V + i] = square[i] - sum[i] * (sum[i] / n);
@@ -129,7 +129,7 @@ DEVICE void applyGroupNorm(const T* x, const float* moments, const float* weight
       int left = (g + 1) * each - c; // channels until the next group
       float scale = rsqrtf(own[2 * g + 1] + eps);
       float mean = own[2 * g];
-#pragma unroll
+      UNROLL
       for (int k = 0; k < V; k++) {
         if (left == 0) {
           g++;
@@ -165,7 +165,7 @@ DEVICE void normaliseRow(const T* x, const float* weight, const float* bias, T* 
   for (int c = lane * V; c < channels; c += 32 * V) {
     float f[V];
     load<V>(x + c, f);
-#pragma unroll
+    UNROLL
     for (int k = 0; k < V; k++) {
       sum += f[k];
     }
@@ -175,7 +175,7 @@ DEVICE void normaliseRow(const T* x, const float* weight, const float* bias, T* 
   for (int c = lane * V; c < channels; c += 32 * V) {
     float f[V];
     load<V>(x + c, f);
-#pragma unroll
+    UNROLL
     for (int k = 0; k < V; k++) {
       squares += (f[k] - mean) * (f[k] - mean);
     }
@@ -184,7 +184,7 @@ DEVICE void normaliseRow(const T* x, const float* weight, const float* bias, T* 
   for (int c = lane * V; c < channels; c += 32 * V) {
     float f[V];
     load<V>(x + c, f);
-#pragma unroll
+    UNROLL
     for (int k = 0; k < V; k++) {
       f[k] = (f[k] - mean) * scale * weight[c + k] + bias[c + k];
     }

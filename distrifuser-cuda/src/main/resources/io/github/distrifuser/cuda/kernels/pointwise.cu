@@ -6,7 +6,7 @@ DEVICE void activateAll(const T* x, T* out, long long batch, long long inner, lo
     for (long long i = firstIndex() * V; i < inner; i += indexStep() * V) {
       float f[V];
       load<V>(x + b * xBatchStride + i, f);
-#pragma unroll
+      UNROLL
       for (int k = 0; k < V; k++) {
         f[k] = activated(f[k], activation);
       }
@@ -35,7 +35,7 @@ DEVICE void addAll(const T* a, const T* b, float scale, T* out, long long batch,
       float g[V];
       load<V>(a + n * aBatchStride + i, f);
       load<V>(b + n * bBatchStride + i, g);
-#pragma unroll
+      UNROLL
       for (int k = 0; k < V; k++) {
         f[k] += g[k] * scale;
       }
@@ -62,7 +62,7 @@ DEVICE void scaleAll(const T* a, float factor, T* out, long long batch, long lon
     for (long long i = firstIndex() * V; i < inner; i += indexStep() * V) {
       float f[V];
       load<V>(a + b * aBatchStride + i, f);
-#pragma unroll
+      UNROLL
       for (int k = 0; k < V; k++) {
         f[k] *= factor;
       }
@@ -92,7 +92,7 @@ DEVICE void gegluRows(const T* x, T* out, long long rows, long long rowsPerBatch
     float gate[V];
     load<V>(from, value);
     load<V>(from + half, gate);
-#pragma unroll
+    UNROLL
     for (int k = 0; k < V; k++) {
       value[k] *= gelu(gate[k]);
     }
@@ -126,25 +126,25 @@ DEVICE void finish(const T* x, const T* bias, const T* channelBias, const T* res
     load<V>(x + row.quotient * xBatchStride + row.remainder * xRowStride + c, f);
     if (bias != nullptr) {
       load<V>(bias + c, g);
-#pragma unroll
+      UNROLL
       for (int k = 0; k < V; k++) {
         f[k] += g[k];
       }
     }
     if (channelBias != nullptr) {
       load<V>(channelBias + row.quotient * channelBiasStride + c, g);
-#pragma unroll
+      UNROLL
       for (int k = 0; k < V; k++) {
         f[k] += g[k];
       }
     }
-#pragma unroll
+    UNROLL
     for (int k = 0; k < V; k++) {
       f[k] = activated(f[k], activation);
     }
     if (residual != nullptr) {
       load<V>(residual + row.quotient * residualBatchStride + row.remainder * residualRowStride + c, g);
-#pragma unroll
+      UNROLL
       for (int k = 0; k < V; k++) {
         f[k] += g[k];
       }
@@ -191,7 +191,7 @@ KERNEL(schedulerStep, 256,
   const float* inputs[] = {x1, x2, x3, x4, x5, x6, x7};
   for (long long i = firstIndex(); i < n; i += indexStep()) {
     float sum = coefficients[0] * toFloat(prediction[i]);
-#pragma unroll
+    UNROLL
     for (int k = 1; k < 8; k++) {
       if (k < count) {
         sum += coefficients[k] * inputs[k - 1][i];

@@ -5,11 +5,13 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.github.distrifuser.cuda.LibCuda;
 import io.github.distrifuser.tensor.DType;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
+import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -19,7 +21,13 @@ import org.junit.jupiter.params.provider.ValueSource;
 /** The real compiler, which needs no GPU. */
 @Tag("cuda-standin")
 class NvrtcCompilerTest {
-  private final NvrtcCompiler compiler = new NvrtcCompiler();
+  private static NvrtcCompiler compiler;
+
+  @BeforeAll
+  static void load() {
+    LibCuda.loadEmpty();
+    compiler = new NvrtcCompiler();
+  }
 
   /** A warning would be an exception with the log. */
   @ParameterizedTest
