@@ -1,6 +1,6 @@
 package io.github.distrifuser.cuda.kernels;
 
-/** A kernel's source that the compiler refuses or warns of, or a compiler that doesn't work. */
+/** A kernel's source that the compiler refuses, or a compiler that doesn't work. */
 public final class KernelCompilationException extends RuntimeException {
   private static final long serialVersionUID = 1L;
 

@@ -17,7 +17,7 @@ public interface KernelCompiler {
    * @param source a module
    * @param architecture as in {@code sm_90}
    * @return a cubin
-   * @throws KernelCompilationException with the compiler's log, for errors and for warnings
+   * @throws KernelCompilationException with the compiler's log
    */
   byte[] compile(KernelSource source, String architecture);
 }

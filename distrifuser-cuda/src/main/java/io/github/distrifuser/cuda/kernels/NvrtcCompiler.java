@@ -18,20 +18,29 @@ import org.bytedeco.cuda.nvrtc._nvrtcProgram;
 import org.bytedeco.javacpp.BytePointer;
 import org.bytedeco.javacpp.PointerPointer;
 import org.bytedeco.javacpp.SizeTPointer;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * NVIDIA's runtime compiler. It needs its library, no GPU and no driver. The library is loaded when
  * an object is made; where it is missing, that is an {@link UnsatisfiedLinkError}.
  */
 public final class NvrtcCompiler implements KernelCompiler {
+  private static final Logger LOG = LoggerFactory.getLogger(NvrtcCompiler.class);
+
   /** No fast-math: results stay those of IEEE arithmetic, but for contraction to fma. */
-  private static final List<String> OPTIONS =
-      List.of("--std=c++17", "--Werror=all-warnings", "--define-macro=DISTRIFUSER_KERNELS");
+  private static final List<String> OPTIONS = List.of("--std=c++17");
 
   private final String version;
+  private final boolean strict;
 
-  /** Loads the library. */
-  public NvrtcCompiler() {
+  /**
+   * Loads the library.
+   *
+   * @param strict whether warnings are errors; else they are logged
+   */
+  public NvrtcCompiler(boolean strict) {
+    this.strict = strict;
     int[] major = new int[1];
     int[] minor = new int[1];
     check("nvrtcVersion", nvrtcVersion(major, minor));
@@ -62,10 +71,15 @@ public final class NvrtcCompiler implements KernelCompiler {
       try {
         int result = compile(program, options);
         String log = log(program);
-        if (result != NVRTC_SUCCESS || !log.isEmpty()) {
-          String why = result == NVRTC_SUCCESS ? "warnings" : errorString(result);
-          throw new KernelCompilationException(
-              source + " for " + architecture + " by " + version + ": " + why + "\n" + log);
+        String what = source + " for " + architecture + " by " + version + ": ";
+        if (result != NVRTC_SUCCESS) {
+          throw new KernelCompilationException(what + errorString(result) + "\n" + log);
+        }
+        if (!log.isEmpty()) {
+          if (strict) {
+            throw new KernelCompilationException(what + "warnings\n" + log);
+          }
+          LOG.warn("{}{}", what, log);
         }
         return cubin(program);
       } finally {

@@ -5,6 +5,8 @@
 #define KERNEL(name, threads, arguments) extern "C" __global__ void __launch_bounds__(threads) KERNEL_NAME(name) arguments
 // Declares a kernel that uses shared memory, barriers or shuffles.
 #define BLOCK_KERNEL(name, threads, arguments) KERNEL(name, threads, arguments)
+// math.h's, which NVRTC lacks.
+#define INFINITY __int_as_float(0x7f800000)
 // Marks a pointer argument that may be null.
 #define NULLABLE
 #define DEVICE static __device__ __forceinline__

@@ -26,7 +26,7 @@ class NvrtcCompilerTest {
   @BeforeAll
   static void load() {
     LibCuda.loadEmpty();
-    compiler = new NvrtcCompiler();
+    compiler = new NvrtcCompiler(true);
   }
 
   /** A warning would be an exception with the log. */
