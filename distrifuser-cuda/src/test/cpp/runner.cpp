@@ -1,7 +1,7 @@
 // Runs kernels on cases from a file and writes what they computed: runner CASES RESULTS. All numbers little-endian.
 //
-// CASES: u32 count; each case: string kernel, u32 grid, u32 arguments; each argument: u32 kind (0 value, 1 memory, 2 null), u32 offset in
-// bytes at which the argument points into the memory, u32 bytes, content.
+// CASES: u32 count; each case: string kernel, u32 grid, u32 arguments; each argument: u32 kind, u32 offset, u32 bytes, content. Kinds: 0 a
+// value; 1 memory, to which the argument points `offset` bytes behind its start; 2 null; 3 the same pointer as argument number `offset`.
 // RESULTS: for each memory argument of each case, in order: u32 bytes, content after the launch.
 // Strings are u32 length and bytes. Memory is allocated for each case with exactly its size, so that AddressSanitizer sees a step beyond it. Each
 // case runs twice, the second time with the threads of a block in the opposite order, and must give the same bytes.
@@ -67,6 +67,8 @@ std::vector<Memory> run(const std::string& kernel, uint32_t grid, const std::vec
     if (a.kind == 1) {
       memory.emplace_back(a.content);
       values[i] = reinterpret_cast<uint64_t>(memory.back().at) + a.offset;
+    } else if (a.kind == 3) {
+      values[i] = values.at(a.offset);
     } else if (a.kind == 0) {
       std::memcpy(&values[i], a.content.data(), a.content.size());
     }

@@ -13,6 +13,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
@@ -28,7 +29,8 @@ final class Launches {
    * Adds a launch.
    *
    * @param name without the type's suffix
-   * @param arguments numbers, {@link Memory}, or null for a null pointer
+   * @param arguments numbers, {@link Memory}, or null for a null pointer; the same memory may serve
+   *     several arguments
    */
   void launch(String name, @Nullable DType dtype, int grid, @Nullable Object... arguments) {
     Kernel kernel = KernelLibrary.get(name, dtype);
@@ -39,7 +41,14 @@ final class Launches {
     number(grid);
     number(arguments.length);
     for (int i = 0; i < arguments.length; i++) {
-      add(kernel, kernel.arguments().get(i), arguments[i]);
+      int earlier = Arrays.asList(arguments).indexOf(arguments[i]);
+      if (arguments[i] instanceof Memory && earlier < i) {
+        number(3);
+        number(earlier);
+        number(0);
+      } else {
+        add(kernel, kernel.arguments().get(i), arguments[i]);
+      }
     }
     count++;
   }

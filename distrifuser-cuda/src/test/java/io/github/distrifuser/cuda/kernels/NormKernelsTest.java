@@ -115,7 +115,7 @@ class NormKernelsTest {
         "groupNormApply",
         dtype,
         2,
-        rows.memory(dtype, values),
+        out,
         Memory.floats(moments),
         Memory.floats(weight),
         Memory.floats(bias),
