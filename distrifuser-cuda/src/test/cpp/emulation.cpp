@@ -110,6 +110,13 @@ struct Warp {
   unsigned lanes;
 };
 
+// Memory that a block's threads share, kept from block to block.
+struct Shared {
+  const void* key;
+  void* memory;
+  unsigned long long serial; // of the block that saw it last
+};
+
 // The block that a thread of the host runs.
 struct Block {
   std::vector<Fiber> fibers;
@@ -124,8 +131,13 @@ struct Block {
   unsigned live = 0;
   unsigned arrived = 0;
   unsigned generation = 0;
+  unsigned long long serial = 0; // of the block, counted over all launches
+  std::vector<Shared> shared;
 
   ~Block() {
+    for (Shared& s : shared) {
+      std::free(s.memory);
+    }
     for (Fiber& f : fibers) {
       munmap(f.stack - 4096, STACK + 4096);
     }
@@ -218,6 +230,7 @@ void runBlock(Block& b) {
     b.warps[w].generation = 0;
     b.warps[w].lanes = WARP;
   }
+  b.serial++;
   b.live = n;
   b.arrived = 0;
   b.mainStack = nullptr;
@@ -288,11 +301,27 @@ float exchange(float value, unsigned lane) {
   return values[lane];
 }
 
-void spoil(unsigned long long& seen, void* memory, size_t bytes) {
-  if (seen != place.serial) {
-    seen = place.serial;
-    std::memset(memory, 0xff, bytes);
+void* shared(const void* key, size_t bytes) {
+  if (!place.cooperative) {
+    die("without cooperation", "has shared memory: declare it with BLOCK_KERNEL");
   }
+  Block& b = *own;
+  for (Shared& s : b.shared) {
+    if (s.key == key) {
+      if (EMULATION_ASAN && s.serial != b.serial) { // NaNs, so that what nobody wrote shows
+        std::memset(s.memory, 0xff, bytes);
+        s.serial = b.serial;
+      }
+      return s.memory;
+    }
+  }
+  Shared s{key, nullptr, b.serial};
+  if (posix_memalign(&s.memory, 64, bytes) != 0) {
+    die(b.kernel->name, "no memory for the memory that its threads share");
+  }
+  std::memset(s.memory, 0xff, bytes);
+  b.shared.push_back(s);
+  return s.memory;
 }
 
 } // namespace emulation
@@ -312,8 +341,7 @@ EXPORT int emu_launch(const char* name, unsigned gx, unsigned gy, unsigned gz, u
     failure = "kernels take grids of one dimension, blocks of the size that they are declared with and no dynamic shared memory";
     return 2;
   }
-  static thread_local unsigned long long serial = 0;
-  place = Place{{0, 0, 0}, {0, 0, 0}, {bx, 1, 1}, {gx, 1, 1}, 0, kernel->cooperative};
+  place = Place{{0, 0, 0}, {0, 0, 0}, {bx, 1, 1}, {gx, 1, 1}, kernel->cooperative};
   if (kernel->cooperative) {
     if (!own) {
       own = std::make_unique<Block>();
@@ -324,7 +352,6 @@ EXPORT int emu_launch(const char* name, unsigned gx, unsigned gy, unsigned gz, u
   }
   for (unsigned block = 0; block < gx; block++) {
     place.block.x = block;
-    place.serial = ++serial;
     if (kernel->cooperative) {
       runBlock(*own);
     } else {

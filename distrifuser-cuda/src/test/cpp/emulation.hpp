@@ -22,10 +22,10 @@ struct Dim {
   unsigned x, y, z;
 };
 
-// Where the running thread is. One for each thread of the host, so that launches may run side by side.
+// Where the running thread is. One for each thread of the host, so that launches may run side by side. Kept small: it is in the static TLS block,
+// of which libraries that are loaded late get little.
 struct Place {
   Dim thread, block, blockSize, gridSize;
-  unsigned long long serial; // of the block, counted over all launches
   bool cooperative;
 };
 
@@ -81,8 +81,9 @@ struct Registration {
 
 void blockBarrier();
 float exchange(float value, unsigned lane);
-// Fills shared memory with NaNs once a block, in checked builds.
-void spoil(unsigned long long& seen, void* memory, size_t bytes);
+// The block's shared memory for the declaration that the key belongs to. Not thread-local arrays: those would make the library's static TLS too large
+// for dlopen.
+void* shared(const void* key, size_t bytes);
 
 } // namespace emulation
 
@@ -97,14 +98,9 @@ void spoil(unsigned long long& seen, void* memory, size_t bytes);
 #define UNROLL
 #define UNROLL_BY(n)
 #define DEVICE static inline __attribute__((unused))
-#if defined(EMULATION_CHECKED)
-#define SHARED(type, name, count)                   \
-  static thread_local type name[count];             \
-  static thread_local unsigned long long name##Seen; \
-  emulation::spoil(name##Seen, name, sizeof(name))
-#else
-#define SHARED(type, name, count) static thread_local type name[count]
-#endif
+#define SHARED(type, name, count)       \
+  static const char name##Key = 0;      \
+  type* const name = static_cast<type*>(emulation::shared(&name##Key, sizeof(type) * (count)))
 
 #define threadIdx emulation::place.thread
 #define blockIdx emulation::place.block

@@ -29,8 +29,7 @@ public final class EmulatedKernels {
           "-ffp-contract=off",
           "-fsanitize=address,undefined",
           "-fno-sanitize-recover=all",
-          "-fno-omit-frame-pointer",
-          "-DEMULATION_CHECKED");
+          "-fno-omit-frame-pointer");
 
   private EmulatedKernels() {}
 
