@@ -49,17 +49,20 @@ DEVICE void partialMoments(const T* x, float* partial, long long pixels, int cha
       const int to = (g + 1) * each < last ? (g + 1) * each : last;
       if (from < to) { // the same for all lanes
         const int wide = to - from;
+        const float pivot = means[from - first];
         float n = 0.0f;
         float weighted = 0.0f;
         for (int k = lane; k < wide * rows; k += 32) {
           const int r = k / wide;
-          const float here = static_cast<float>(r < pixels ? (pixels - r + rows - 1) / rows : 0);
-          n += here;
-          weighted += here * means[r * columns * V + from - first + k % wide];
+          if (r < pixels) {
+            const float here = static_cast<float>((pixels - r + rows - 1) / rows);
+            n += here;
+            weighted += here * (means[r * columns * V + from - first + k % wide] - pivot);
+          }
         }
         n = warpSum(n);
         weighted = warpSum(weighted);
-        const float mean = n > 0.0f ? weighted / n : 0.0f;
+        const float mean = n > 0.0f ? pivot + weighted / n : 0.0f;
         float m2 = 0.0f;
         for (int k = lane; k < wide * rows; k += 32) {
           const int r = k / wide;

@@ -7,14 +7,15 @@ BLOCK_KERNEL(groupMomentsFinish, 128, (const float* partial, float* moments, lon
     const Division d = divide(i, groups);
     const float* from = partial + (d.quotient * chunks * groups + d.remainder) * 3;
     const long long step = 3LL * groups;
+    const float pivot = from[1];
     float n = 0.0f;
     float weighted = 0.0f;
     for (int k = lane; k < chunks; k += 32) {
       n += from[k * step];
-      weighted += from[k * step] * from[k * step + 1];
+      weighted += from[k * step] * (from[k * step + 1] - pivot);
     }
     n = warpSum(n);
-    const float mean = warpSum(weighted) / n;
+    const float mean = pivot + warpSum(weighted) / n;
     float m2 = 0.0f;
     for (int k = lane; k < chunks; k += 32) {
       const float e = from[k * step + 1] - mean;
