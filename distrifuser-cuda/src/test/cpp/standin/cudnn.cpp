@@ -3,7 +3,6 @@
 #include "math.hpp"
 
 #include <algorithm>
-#include <cmath>
 #include <cstring>
 #include <map>
 #include <memory>
@@ -200,7 +199,8 @@ bool supported(const Shared& graph) {
   if (!g.attentions.empty()) {
     const Attention& a = g.attentions[0];
     const bool halves = a.q.type != Type::F32 && a.k.type == a.q.type && a.v.type == a.q.type && a.o.type == a.q.type;
-    if (!halves || a.q.dims[3] % 8 != 0 || a.v.dims[3] % 8 != 0 || (refusals & REFUSE_ATTENTION)) {
+    const bool adjacent = a.q.strides[1] == a.q.dims[3] && a.k.strides[1] == a.k.dims[3] && a.v.strides[1] == a.v.dims[3] && a.o.strides[1] == a.o.dims[3];
+    if (!halves || !adjacent || a.q.dims[3] % 8 != 0 || a.v.dims[3] % 8 != 0 || (refusals & REFUSE_ATTENTION)) {
       lastError = "attention of head sizes or types that have no engine";
       return false;
     }
@@ -315,46 +315,11 @@ struct Running {
     store(a.y, x);
   }
 
+  Heads heads(const Tensor& t) { return Heads{at(t), t.strides[0], t.strides[2]}; }
+
   void run(const Attention& a, float scale) {
-    const int64_t heads = a.q.dims[1], queries = a.q.dims[2], keys = a.k.dims[2], d = a.q.dims[3], dv = a.v.dims[3];
-    const size_t w = width(a.q.type);
-    std::vector<float> scores, out, turned(dv * keys), row(dv);
-    constexpr int64_t BLOCK = 256;
-    for (int64_t n = 0; n < a.q.dims[0]; n++) {
-      for (int64_t h = 0; h < heads; h++) {
-        for (int64_t j = 0; j < keys; j++) {
-          widen(a.v.type, at(a.v) + (n * a.v.strides[0] + h * a.v.strides[1] + j * a.v.strides[2]) * w, row.data(), dv);
-          for (int64_t i = 0; i < dv; i++) {
-            turned[i * keys + j] = row[i];
-          }
-        }
-        for (int64_t q = 0; q < queries; q += BLOCK) {
-          const int64_t rows = std::min(BLOCK, queries - q);
-          scores.resize(rows * keys);
-          out.resize(rows * dv);
-          product(Matrix(a.q.type, at(a.q) + (n * a.q.strides[0] + h * a.q.strides[1] + q * a.q.strides[2]) * w, a.q.strides[2]),
-                  Matrix(a.k.type, at(a.k) + (n * a.k.strides[0] + h * a.k.strides[1]) * w, a.k.strides[2]), rows, keys, d, scores.data());
-          std::vector<float> sums(rows);
-          for (int64_t r = 0; r < rows; r++) {
-            float* s = scores.data() + r * keys;
-            const float most = *std::max_element(s, s + keys);
-            double sum = 0;
-            for (int64_t j = 0; j < keys; j++) {
-              s[j] = std::exp((s[j] - most) * scale);
-              sum += s[j];
-            }
-            sums[r] = static_cast<float>(sum);
-          }
-          product(Matrix(Type::F32, scores.data(), keys), Matrix(Type::F32, turned.data(), keys), rows, dv, keys, out.data());
-          for (int64_t r = 0; r < rows; r++) {
-            for (int64_t i = 0; i < dv; i++) {
-              out[r * dv + i] /= sums[r];
-            }
-            standin::narrow(a.o.type, out.data() + r * dv, at(a.o) + (n * a.o.strides[0] + h * a.o.strides[1] + (q + r) * a.o.strides[2]) * w, dv);
-          }
-        }
-      }
-    }
+    attend(a.q.type, heads(a.q), heads(a.k), heads(a.v), heads(a.o), a.q.dims[0], a.q.dims[1], a.q.dims[2], a.k.dims[2], a.q.dims[3], a.v.dims[3], scale,
+           false);
   }
 };
 

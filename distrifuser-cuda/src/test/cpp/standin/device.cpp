@@ -1,4 +1,5 @@
 #include "device.hpp"
+#include "math.hpp"
 
 #include <dlfcn.h>
 #include <sys/mman.h>
@@ -256,6 +257,25 @@ bool known(Event* e) {
     report("an event is used that does not exist");
     return false;
   }
+  return true;
+}
+
+// What the attention kernels compute, with vectors instead of emulated threads: some hundred times faster.
+bool quick = false;
+
+bool quickly(const std::string& kernel, const std::vector<uint64_t>& a) {
+  const size_t suffix = kernel.find('_');
+  if (!quick || kernel.compare(0, 9, "attention") != 0 || suffix == std::string::npos) {
+    return false;
+  }
+  const std::string name = kernel.substr(suffix + 1);
+  const Type type = name == "f32" ? Type::F32 : name == "f16" ? Type::F16 : Type::BF16;
+  const auto heads = [&](int pointer, int stride) {
+    return Heads{reinterpret_cast<void*>(a[pointer]), static_cast<int64_t>(a[stride]), static_cast<int64_t>(a[stride + 1])};
+  };
+  float scale;
+  std::memcpy(&scale, &a[10], 4);
+  attend(type, heads(0, 12), heads(1, 14), heads(2, 16), heads(3, 18), a[4], a[7], a[5], a[6], a[8], a[9], scale, a[11] != 0);
   return true;
 }
 
@@ -555,6 +575,9 @@ int launch(Stream* stream, const char* kernel, const unsigned* grid, const unsig
     if (fails) {
       return LAUNCH_FAILURE;
     }
+    if (quickly(found->first, *values)) {
+      return SUCCESS;
+    }
     std::vector<void*> addresses;
     for (uint64_t& v : *values) {
       addresses.push_back(&v);
@@ -596,6 +619,9 @@ EXPORT void standin_signature(const char* kernel, const char* kinds) {
   signatures[kernel] = kinds;
 }
 
+// Lets kernels of attention be computed without emulating their threads.
+EXPORT void standin_quick(int on) { quick = on != 0; }
+
 // Begins the schedule that belongs to a seed.
 EXPORT void standin_seed(unsigned long long value) {
   Lock lock(mutex);
@@ -607,6 +633,7 @@ EXPORT void standin_seed(unsigned long long value) {
 EXPORT void standin_reset() {
   Lock lock(mutex);
   sticky = SUCCESS;
+  quick = false;
   reports.clear();
   allocationsToFault = launchesToRefuse = launchesToFail = 0;
   refusals = 0;

@@ -1,6 +1,7 @@
 #include "math.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <vector>
 
@@ -106,6 +107,54 @@ void product(const Rows& a, const Rows& b, size_t m, size_t n, size_t k, float* 
               to[j] += sums[r * COLUMNS + j];
             }
           }
+        }
+      }
+    }
+  }
+}
+
+void attend(Type type, const Heads& q, const Heads& k, const Heads& v, const Heads& out, int64_t batch, int64_t heads, int64_t queries, int64_t keys,
+            int64_t width, int64_t valueWidth, float scale, bool causal) {
+  const size_t bytes = standin::width(type);
+  const auto at = [=](const Heads& t, int64_t n, int64_t row, int64_t head, int64_t each) {
+    return static_cast<const char*>(t.data) + (n * t.batchStride + row * t.rowStride + head * each) * static_cast<int64_t>(bytes);
+  };
+  constexpr int64_t BLOCK = 256;
+  std::vector<float> turned(valueWidth * keys), row(valueWidth), scores(BLOCK * keys), result(BLOCK * valueWidth);
+  float sums[BLOCK];
+  for (int64_t n = 0; n < batch; n++) {
+    for (int64_t h = 0; h < heads; h++) {
+      for (int64_t j = 0; j < keys; j++) {
+        widen(type, at(v, n, j, h, valueWidth), row.data(), valueWidth);
+        for (int64_t i = 0; i < valueWidth; i++) {
+          turned[i * keys + j] = row[i];
+        }
+      }
+      for (int64_t from = 0; from < queries; from += BLOCK) {
+        const int64_t rows = std::min(BLOCK, queries - from);
+        product(Matrix(type, at(q, n, from, h, width), q.rowStride), Matrix(type, at(k, n, 0, h, width), k.rowStride), rows, keys, width, scores.data());
+        for (int64_t r = 0; r < rows; r++) {
+          float* s = scores.data() + r * keys;
+          const int64_t visible = causal ? std::min(keys, from + r + 1) : keys;
+          std::fill(s + visible, s + keys, 0.0f);
+          float most = s[0] * scale;
+          for (int64_t j = 0; j < visible; j++) {
+            s[j] *= scale;
+            most = std::max(most, s[j]);
+          }
+          float sum = 0;
+          for (int64_t j = 0; j < visible; j++) {
+            s[j] = std::exp(s[j] - most);
+            sum += s[j];
+          }
+          sums[r] = sum;
+        }
+        product(Matrix(Type::F32, scores.data(), keys), Matrix(Type::F32, turned.data(), keys), rows, valueWidth, keys, result.data());
+        for (int64_t r = 0; r < rows; r++) {
+          for (int64_t i = 0; i < valueWidth; i++) {
+            result[r * valueWidth + i] /= sums[r];
+          }
+          narrow(type, result.data() + r * valueWidth, const_cast<char*>(at(out, n, from + r, h, valueWidth)), valueWidth);
         }
       }
     }

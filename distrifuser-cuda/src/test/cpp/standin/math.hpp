@@ -34,6 +34,17 @@ struct Matrix : Rows {
 // c[m][n] (dense) = sum over k of a[m][k] * b[n][k].
 void product(const Rows& a, const Rows& b, size_t m, size_t n, size_t k, float* c);
 
+// A tensor [batch][rows][heads][width] whose heads are adjacent; strides in elements.
+struct Heads {
+  const void* data;
+  int64_t batchStride;
+  int64_t rowStride;
+};
+
+// out = softmax(q k^T * scale) v of every batch and head; causal: each query sees keys up to its own index.
+void attend(Type type, const Heads& q, const Heads& k, const Heads& v, const Heads& out, int64_t batch, int64_t heads, int64_t queries, int64_t keys,
+            int64_t width, int64_t valueWidth, float scale, bool causal);
+
 } // namespace standin
 
 #endif

@@ -30,6 +30,8 @@ public final class Standin {
 
     void standin_reset();
 
+    void standin_quick(int on);
+
     String standin_reports();
 
     String standin_leaks();
@@ -81,6 +83,11 @@ public final class Standin {
   /** Forgets errors and ordered faults. */
   public static void reset() {
     Loaded.CORE.standin_reset();
+  }
+
+  /** Computes attention kernels with vectors instead of emulating their threads, until reset. */
+  public static void quickAttention() {
+    Loaded.CORE.standin_quick(1);
   }
 
   /** Chooses the order in which streams run. */
