@@ -15,13 +15,18 @@ import org.bytedeco.dnnl.dnnl_memory_desc;
 /**
  * Attention: streamed over the keys where that serves, else in blocks of query rows with all their
  * scores: those of one block for some heads, softmax in place, product with the values. Heads are
- * picked out of the packed rows by strides.
+ * picked out of the packed rows by strides. Where there is enough to do each worker takes blocks
+ * and heads by itself, so that none waits for another within a block.
  */
 final class AttentionOps {
-  /** Bytes of scores held at a time. */
+  /** Bytes of scores held at a time: by all threads together, and by a worker. */
   private static final long SCORES = 2L << 20;
 
+  private static final long WORKER_SCORES = 512L << 10;
   private static final int ROWS = 128;
+
+  /** Multiplications of one call that are worth waking workers for. */
+  private static final double WORTH = 2e7;
 
   private final DnnContext context;
   private final HostKernels host;
@@ -53,96 +58,142 @@ final class AttentionOps {
 
   /** See {@code Backend.attention}; shapes are checked. */
   void attention(Tensor q, Tensor k, Tensor v, int heads, float scale, boolean causal, Tensor out) {
-    StreamedAttention.Exact exact =
-        (b, from, to) -> exact(q, k, v, heads, scale, causal, out, b, from, to);
+    Call call = new Call(q, k, v, heads, scale, causal, out);
     if (StreamedAttention.serves(q, k, causal)) {
-      streamed.attention(q, k, v, heads, scale, out, exact);
+      streamed.attention(q, k, v, heads, scale, out, call::exact);
+      return;
+    }
+    if (!causal && context.threads() > 1 && call.multiplications() >= WORTH) {
+      call.byWorkers();
       return;
     }
     for (int b = 0; b < q.size(0); b++) {
-      exact.attention(b, 0, q.size(1));
+      call.exact(b, 0, call.queries);
     }
   }
 
-  /** Queries {@code [from, to)} of one batch entry, whatever the scores. */
-  private void exact(
-      Tensor q,
-      Tensor k,
-      Tensor v,
-      int heads,
-      float scale,
-      boolean causal,
-      Tensor out,
-      int b,
-      int from,
-      int to) {
-    long queries = to - from;
-    long keys = k.shape().dim(1);
-    long d = q.shape().dim(2) / heads;
-    long dv = v.shape().dim(2) / heads;
-    DType dtype = q.dtype();
-    int size = dtype.bytes();
-    long blocks = (queries + ROWS - 1) / ROWS;
-    long rows = blocks == 0 ? 1 : (queries + blocks - 1) / blocks; // none is left with one row
-    int together = (int) Math.max(1, Math.min(heads, SCORES / (rows * keys * Float.BYTES)));
-    SlabAllocator.Block scores =
-        context.scratch(DnnContext.Scratch.SCORES, together * rows * keys * Float.BYTES);
-    long shares =
-        dtype == DType.F32
-            ? scores.address()
-            : context.scratch(DnnContext.Scratch.SHARES, together * rows * keys * size).address();
-    long qb = q.address() + (b * q.stride(0) + from * q.stride(1)) * size;
-    long kb = k.address() + b * k.stride(0) * size;
-    long vb = v.address() + b * v.stride(0) * size;
-    long ob = out.address() + (b * out.stride(0) + from * out.stride(1)) * size;
-    for (int h = 0; h < heads; h += together) {
-      int n = Math.min(together, heads - h);
-      for (long r = 0; r < queries; r += rows) {
-        long m = Math.min(rows, queries - r);
-        ProductKey first =
-            new ProductKey(
-                n,
-                m,
-                d,
-                keys,
-                d,
-                q.stride(1),
-                d,
-                1,
-                k.stride(1),
-                m * keys,
-                keys,
-                scale,
-                dtype,
-                DType.F32);
-        run(first, qb + (r * q.stride(1) + h * d) * size, kb + h * d * size, scores.address());
-        if (causal) {
-          host.maskCausal(scores, DType.F32, n, (int) m, (int) (from + r), (int) keys);
+  /** One call's arguments and sizes. */
+  private final class Call {
+    final Tensor q;
+    final Tensor k;
+    final Tensor v;
+    final int heads;
+    final float scale;
+    final boolean causal;
+    final Tensor out;
+    final int queries;
+    final int keys;
+    final int d;
+    final int dv;
+
+    Call(Tensor q, Tensor k, Tensor v, int heads, float scale, boolean causal, Tensor out) {
+      this.q = q;
+      this.k = k;
+      this.v = v;
+      this.heads = heads;
+      this.scale = scale;
+      this.causal = causal;
+      this.out = out;
+      queries = q.size(1);
+      keys = k.size(1);
+      d = q.size(2) / heads;
+      dv = v.size(2) / heads;
+    }
+
+    double multiplications() {
+      return (double) q.size(0) * heads * queries * keys * (d + dv);
+    }
+
+    /** Rows of a block when this many are cut evenly: none is left with one row. */
+    int rows(int queries) {
+      int blocks = (queries + ROWS - 1) / ROWS;
+      return blocks == 0 ? 1 : (queries + blocks - 1) / blocks;
+    }
+
+    /** Heads whose scores of a block fit. */
+    int together(int rows, long bytes) {
+      return (int) Math.max(1, Math.min(heads, bytes / ((long) rows * keys * Float.BYTES)));
+    }
+
+    /** Queries {@code [from, to)} of one batch entry, by all threads, whatever the scores. */
+    void exact(int b, int from, int to) {
+      int rows = rows(to - from);
+      int together = together(rows, SCORES);
+      for (int h = 0; h < heads; h += together) {
+        for (int r = from; r < to; r += rows) {
+          block(context, b, r, Math.min(rows, to - r), h, Math.min(together, heads - h));
         }
-        softmax(n * m, keys, dtype, scores.address(), shares);
-        ProductKey second =
-            new ProductKey(
-                n,
-                m,
-                keys,
-                dv,
-                m * keys,
-                keys,
-                dv,
-                v.stride(1),
-                1,
-                dv,
-                out.stride(1),
-                1,
-                dtype,
-                dtype);
-        run(second, shares, vb + h * dv * size, ob + (r * out.stride(1) + h * dv) * size);
       }
     }
+
+    /** Everything, each block by one worker. */
+    void byWorkers() {
+      int rows = rows(queries);
+      int rowBlocks = (queries + rows - 1) / rows;
+      int most = together(rows, WORKER_SCORES);
+      int together = Math.max(1, Math.min(most, heads * rowBlocks / (4 * context.threads())));
+      int groups = (heads + together - 1) / together;
+      for (int i = 0; i < context.threads(); i++) { // here, so that places don't depend on timing
+        scores(context.ofWorker(i), rows, together);
+        shares(context.ofWorker(i), rows, together);
+      }
+      context
+          .workers()
+          .run(
+              q.size(0) * groups * rowBlocks,
+              (i, scratch) -> {
+                int r = i % rowBlocks * rows;
+                int h = i / rowBlocks % groups * together;
+                int b = i / rowBlocks / groups;
+                block(
+                    context.ofWorker(scratch.worker),
+                    b,
+                    r,
+                    Math.min(rows, queries - r),
+                    h,
+                    Math.min(together, heads - h));
+              });
+    }
+
+    private SlabAllocator.Block scores(DnnContext own, int rows, int heads) {
+      return own.scratch(DnnContext.Scratch.SCORES, (long) heads * rows * keys * Float.BYTES);
+    }
+
+    /** Where the softmax goes: its input's place, but for 16-bit types. */
+    private SlabAllocator.Block shares(DnnContext own, int rows, int heads) {
+      return q.dtype() == DType.F32
+          ? scores(own, rows, heads)
+          : own.scratch(DnnContext.Scratch.SHARES, (long) heads * rows * keys * q.dtype().bytes());
+    }
+
+    /** Queries {@code [r, r + m)} of heads {@code [h, h + n)}. */
+    private void block(DnnContext own, int b, int r, int m, int h, int n) {
+      DType dtype = q.dtype();
+      int size = dtype.bytes();
+      SlabAllocator.Block scores = scores(own, m, n);
+      long shares = shares(own, m, n).address();
+      long from = q.address() + (b * q.stride(0) + r * q.stride(1) + (long) h * d) * size;
+      long keyFrom = k.address() + (b * k.stride(0) + (long) h * d) * size;
+      long valueFrom = v.address() + (b * v.stride(0) + (long) h * dv) * size;
+      long to = out.address() + (b * out.stride(0) + r * out.stride(1) + (long) h * dv) * size;
+      long all = (long) m * keys;
+      ProductKey first =
+          new ProductKey(
+              n, m, d, keys, d, q.stride(1), d, 1, k.stride(1), all, keys, scale, dtype, DType.F32);
+      run(own, first, from, keyFrom, scores.address());
+      if (causal) {
+        host.maskCausal(scores, DType.F32, n, m, r, keys);
+      }
+      softmax(own, (long) n * m, keys, dtype, scores.address(), shares);
+      ProductKey second =
+          new ProductKey(
+              n, m, keys, dv, all, keys, dv, v.stride(1), 1, dv, out.stride(1), 1, dtype, dtype);
+      run(own, second, shares, valueFrom, to);
+    }
   }
 
-  private void run(ProductKey key, long a, long b, long c) {
-    context.run(context.primitive(key, () -> product(key)), a, b, c);
+  private static void run(DnnContext own, ProductKey key, long a, long b, long c) {
+    own.run(own.primitive(key, () -> product(key)), a, b, c);
   }
 
   private static DnnPrimitive product(ProductKey k) {
@@ -169,10 +220,11 @@ final class AttentionOps {
     }
   }
 
-  private void softmax(long rows, long columns, DType dtype, long scores, long shares) {
+  private static void softmax(
+      DnnContext own, long rows, long columns, DType dtype, long scores, long shares) {
     SoftmaxKey key = new SoftmaxKey(rows, columns, dtype);
-    DnnPrimitive p = context.primitive(key, () -> softmax(key));
-    context.run(p, scores, shares);
+    DnnPrimitive p = own.primitive(key, () -> softmax(key));
+    own.run(p, scores, shares);
   }
 
   private static DnnPrimitive softmax(SoftmaxKey k) {

@@ -5,9 +5,11 @@ import static org.bytedeco.dnnl.global.dnnl.dnnl_stream_default_flags;
 import static org.bytedeco.dnnl.global.dnnl.dnnl_stream_destroy;
 
 import io.github.distrifuser.tensor.DType;
+import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Consumer;
 import java.util.function.Supplier;
 import org.bytedeco.dnnl.dnnl_stream;
 import org.jspecify.annotations.Nullable;
@@ -36,6 +38,7 @@ final class DnnContext implements AutoCloseable {
   private final Map<Object, DnnPrimitive> primitives = new HashMap<>();
   private final SlabAllocator.@Nullable Block[] scratch =
       new SlabAllocator.@Nullable Block[Scratch.values().length];
+  private final @Nullable DnnContext[] ofWorkers;
   private boolean closed;
 
   DnnContext(DType dtype, int threads, SlabAllocator allocator) {
@@ -43,6 +46,7 @@ final class DnnContext implements AutoCloseable {
     this.threads = threads;
     this.allocator = allocator;
     this.workers = new Workers(threads);
+    this.ofWorkers = new @Nullable DnnContext[threads];
     OneDnn.check(
         dnnl_stream_create(stream, OneDnn.engine(), dnnl_stream_default_flags), "create a stream");
   }
@@ -58,6 +62,16 @@ final class DnnContext implements AutoCloseable {
 
   Workers workers() {
     return workers;
+  }
+
+  /** For what each of the workers does by itself: one that computes on its own thread alone. */
+  DnnContext ofWorker(int worker) {
+    DnnContext c = ofWorkers[worker];
+    if (c == null) {
+      c = new DnnContext(dtype, 1, allocator);
+      ofWorkers[worker] = c;
+    }
+    return c;
   }
 
   /** The primitive for a key, which is a record that says all that it depends on. */
@@ -100,11 +114,23 @@ final class DnnContext implements AutoCloseable {
         scratch[i] = null;
       }
     }
+    forEachWorker(DnnContext::releaseScratch);
+  }
+
+  private void forEachWorker(Consumer<DnnContext> action) {
+    for (DnnContext c : ofWorkers) {
+      if (c != null) {
+        action.accept(c);
+      }
+    }
   }
 
   /** Names of the implementations in use, for tests. */
   List<String> implementations() {
-    return primitives.values().stream().map(p -> p.implementation() + " " + p.what()).toList();
+    List<String> names = new ArrayList<>();
+    primitives.values().forEach(p -> names.add(p.implementation() + " " + p.what()));
+    forEachWorker(c -> names.addAll(c.implementations()));
+    return names;
   }
 
   @Override
@@ -113,6 +139,7 @@ final class DnnContext implements AutoCloseable {
       return;
     }
     closed = true;
+    forEachWorker(DnnContext::close);
     primitives.values().forEach(DnnPrimitive::close);
     primitives.clear();
     dnnl_stream_destroy(stream);

@@ -42,6 +42,7 @@ final class HeadPacker {
    *
    * @param source {@code [tokens, heads * d]} of one batch entry
    * @param from first element of the block's first token
+   * @param slot which of the layout's heads it becomes
    * @param ones whether to append a channel of ones to each token
    * @param to element of the target at which the block begins
    */
@@ -51,12 +52,13 @@ final class HeadPacker {
       long tokenStride,
       int tokens,
       int head,
+      int slot,
       int d,
       boolean ones,
       HostView target,
       long to) {
     long first = from + (long) head * d;
-    long place = to + head * headStride;
+    long place = to + slot * headStride;
     if (source.dtype() == DType.F32) {
       float[] row = new float[d + 1];
       row[d] = 1;

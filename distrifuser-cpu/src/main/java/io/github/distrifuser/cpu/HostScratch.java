@@ -5,6 +5,9 @@ final class HostScratch {
   /** Elements that a kernel takes at a time: 8 KiB of floats. */
   static final int BLOCK = 2048;
 
+  /** Which of its {@link Workers}' threads uses it, from 0. */
+  final int worker;
+
   final float[] a;
   final float[] b;
   final short[] words;
@@ -15,6 +18,11 @@ final class HostScratch {
 
   /** For blocks of this many elements. */
   HostScratch(int block) {
+    this(block, 0);
+  }
+
+  HostScratch(int block, int worker) {
+    this.worker = worker;
     a = new float[block];
     b = new float[block];
     words = new short[block];

@@ -7,18 +7,23 @@ import static org.bytedeco.dnnl.global.dnnl.dnnl_matmul_primitive_desc_create;
 
 import io.github.distrifuser.tensor.DType;
 import io.github.distrifuser.tensor.Tensor;
+import java.util.concurrent.atomic.AtomicIntegerArray;
 import org.bytedeco.dnnl.dnnl_memory_desc;
 
 /**
- * Attention in one pass over blocks of keys that stay in the caches. The first product stores
- * {@code exp(q k^T * scale)}; the second adds its product with the values, which have one more
- * channel of ones, so that its last column is the softmax's denominator. Nothing is subtracted from
- * the scores, which changes no digit of the quotient while all lie within the range of floats: the
- * denominator tells, and a block of queries where it comes out extreme is left to the caller.
+ * Attention in one pass over blocks of keys that stay in the caches; each worker takes some queries
+ * of some heads and never waits for another. The first product stores {@code exp(q k^T * scale)};
+ * the second adds its product with the values, which have one more channel of ones, so that its
+ * last column is the softmax's denominator. Nothing is subtracted from the scores, which changes no
+ * digit of the quotient while all lie within the range of floats: the denominator tells, and a
+ * block of queries where it comes out extreme is left to the caller.
  */
 final class StreamedAttention {
   private static final int QUERIES = 128;
   private static final int KEYS = 256;
+
+  /** Bytes of scores that a worker holds at a time, in its second-level cache. */
+  private static final long SCORES = 256L << 10;
 
   /** With fewer keys or queries, keys are not worth packing: all scores stay in the caches. */
   private static final int FEWEST = 1536;
@@ -61,13 +66,30 @@ final class StreamedAttention {
   void attention(Tensor q, Tensor k, Tensor v, int heads, float scale, Tensor out, Exact exact) {
     Plan plan = new Plan(q, k, v, heads, scale, out);
     plan.reserve();
+    int rowBlocks = (plan.queries + plan.rows - 1) / plan.rows;
+    int groups = heads / plan.together;
     for (int b = 0; b < q.size(0); b++) {
+      int batch = b;
       plan.pack(b);
-      for (int r = 0; r < plan.queries; r += plan.rows) {
-        int n = Math.min(plan.rows, plan.queries - r);
-        plan.products(b, r, n);
-        if (!plan.divide(b, r, n)) {
-          exact.attention(b, r, r + n);
+      AtomicIntegerArray extreme = new AtomicIntegerArray(rowBlocks);
+      context
+          .workers()
+          .run(
+              rowBlocks * groups,
+              (i, scratch) -> {
+                int block = i % rowBlocks;
+                int head = i / rowBlocks * plan.together;
+                int from = block * plan.rows;
+                int n = Math.min(plan.rows, plan.queries - from);
+                DnnContext own = context.ofWorker(scratch.worker);
+                plan.products(own, batch, head, from, n);
+                if (!plan.divide(own, batch, head, from, n)) {
+                  extreme.set(block, 1);
+                }
+              });
+      for (int i = 0; i < rowBlocks; i++) {
+        if (extreme.get(i) != 0) {
+          exact.attention(b, i * plan.rows, Math.min(plan.queries, (i + 1) * plan.rows));
         }
       }
     }
@@ -91,12 +113,11 @@ final class StreamedAttention {
     final int blocks;
     final int block;
     final int rows;
+    final int together; // heads of one product
     final HeadPacker[] keyPackers = new HeadPacker[2]; // whole blocks, and the last
     final HeadPacker[] valuePackers = new HeadPacker[2];
     SlabAllocator.Block packedKeys;
     SlabAllocator.Block packedValues;
-    SlabAllocator.Block scores;
-    SlabAllocator.Block sums;
 
     Plan(Tensor q, Tensor k, Tensor v, int heads, float scale, Tensor out) {
       this.q = q;
@@ -115,6 +136,12 @@ final class StreamedAttention {
       block = wanted == 1 ? keys : ((keys + wanted - 1) / wanted + 63) / 64 * 64;
       blocks = (keys + block - 1) / block;
       rows = Math.min(QUERIES, queries);
+      int most = (int) Math.max(1, SCORES / ((long) rows * block * dtype.bytes()));
+      int n = Math.min(heads, most);
+      while (heads % n != 0) {
+        n--;
+      }
+      together = n;
     }
 
     int tokens(int block) {
@@ -124,45 +151,65 @@ final class StreamedAttention {
     void reserve() {
       for (int last = 0; last < 2; last++) {
         int n = tokens(last == 0 ? 0 : blocks - 1);
-        keyPackers[last] = new HeadPacker(first(rows, n).layout(1, 3), true);
-        valuePackers[last] = new HeadPacker(second(rows, n, false).layout(1, 3), false);
+        DnnContext any = context.ofWorker(0);
+        keyPackers[last] = new HeadPacker(first(any, rows, n).layout(1, 3), true);
+        valuePackers[last] = new HeadPacker(second(any, rows, n, false).layout(1, 3), false);
       }
       int size = dtype.bytes();
+      long groups = heads / together;
       packedKeys =
-          context.scratch(DnnContext.Scratch.PACKED_KEYS, blocks * keyPackers[0].elements() * size);
+          context.scratch(
+              DnnContext.Scratch.PACKED_KEYS, blocks * groups * keyPackers[0].elements() * size);
       packedValues =
           context.scratch(
-              DnnContext.Scratch.PACKED_VALUES, blocks * valuePackers[0].elements() * size);
-      scores =
-          context.scratch(
-              DnnContext.Scratch.SCORES, (long) heads * rows * Math.min(block, keys) * size);
-      sums = context.scratch(DnnContext.Scratch.SUMS, (long) heads * rows * columns * Float.BYTES);
+              DnnContext.Scratch.PACKED_VALUES,
+              blocks * groups * valuePackers[0].elements() * size);
+      for (int i = 0; i < context.threads(); i++) { // here, so that places don't depend on timing
+        scores(context.ofWorker(i));
+        sums(context.ofWorker(i));
+      }
     }
 
-    DnnPrimitive first(int m, int n) {
-      ProductKey key =
-          new ProductKey(
-              heads, m, d, n, d, q.stride(1), (long) m * n, n, scale, true, false, dtype, dtype);
-      return context.primitive(key, () -> product(key));
+    SlabAllocator.Block scores(DnnContext own) {
+      long elements = (long) together * rows * Math.min(block, keys);
+      return own.scratch(DnnContext.Scratch.SCORES, elements * dtype.bytes());
     }
 
-    DnnPrimitive second(int m, int n, boolean sum) {
+    SlabAllocator.Block sums(DnnContext own) {
+      return own.scratch(DnnContext.Scratch.SUMS, (long) together * rows * columns * Float.BYTES);
+    }
+
+    /** First element of a group of heads in a block of keys or values that are packed. */
+    long place(HeadPacker[] packers, int block, int head) {
+      long groups = heads / together;
+      int last = block == blocks - 1 ? 1 : 0;
+      return block * groups * packers[0].elements() + head / together * packers[last].elements();
+    }
+
+    DnnPrimitive first(DnnContext own, int m, int n) {
       ProductKey key =
           new ProductKey(
-              heads,
+              together, m, d, n, d, q.stride(1), (long) m * n, n, scale, true, false, dtype, dtype);
+      return own.primitive(key, () -> product(key));
+    }
+
+    DnnPrimitive second(DnnContext own, int m, int n, boolean sum) {
+      ProductKey key =
+          new ProductKey(
+              together,
               m,
               n,
               columns,
               (long) m * n,
               n,
               columns,
-              (long) heads * columns,
+              (long) together * columns,
               1,
               false,
               sum,
               dtype,
               DType.F32);
-      return context.primitive(key, () -> product(key));
+      return own.primitive(key, () -> product(key));
     }
 
     void pack(int b) {
@@ -186,53 +233,59 @@ final class StreamedAttention {
                     k.stride(1),
                     n,
                     head,
+                    head % together,
                     d,
                     false,
                     targetKeys,
-                    block * keyPackers[0].elements());
+                    place(keyPackers, block, head));
                 valuePackers[last].pack(
                     sourceValues,
                     b * v.stride(0) + from * v.stride(1),
                     v.stride(1),
                     n,
                     head,
+                    head % together,
                     dv,
                     true,
                     targetValues,
-                    block * valuePackers[0].elements());
+                    place(valuePackers, block, head));
               });
     }
 
-    void products(int b, int row, int m) {
+    /** Both products of some queries of a group of heads with all keys and values. */
+    void products(DnnContext own, int b, int head, int row, int m) {
       int size = dtype.bytes();
-      long from = q.address() + (b * q.stride(0) + row * q.stride(1)) * size;
+      long from = q.address() + (b * q.stride(0) + row * q.stride(1) + (long) head * d) * size;
+      long scores = scores(own).address();
+      long sums = sums(own).address();
       for (int i = 0; i < blocks; i++) {
         int n = tokens(i);
-        long keyBlock = packedKeys.address() + i * keyPackers[0].elements() * size;
-        long valueBlock = packedValues.address() + i * valuePackers[0].elements() * size;
-        context.run(first(m, n), from, keyBlock, scores.address());
-        context.run(second(m, n, i > 0), scores.address(), valueBlock, sums.address());
+        long keyBlock = packedKeys.address() + place(keyPackers, i, head) * size;
+        long valueBlock = packedValues.address() + place(valuePackers, i, head) * size;
+        own.run(first(own, m, n), from, keyBlock, scores);
+        own.run(second(own, m, n, i > 0), scores, valueBlock, sums);
       }
     }
 
     /** Writes the quotients; false where a denominator is extreme or not a number. */
-    boolean divide(int b, int row, int m) {
-      HostView in = HostView.of(sums, DType.F32);
+    boolean divide(DnnContext own, int b, int head, int row, int m) {
+      HostView in = HostView.of(sums(own), DType.F32);
       HostView target = HostView.of(out);
-      int width = heads * columns;
+      int width = together * columns;
       float[] x = new float[width];
-      float[] y = new float[heads * dv];
+      float[] y = new float[together * dv];
       HostScratch scratch = new HostScratch(y.length);
       for (int r = 0; r < m; r++) {
         in.readFloats((long) r * width, x, width);
-        for (int h = 0; h < heads; h++) {
+        for (int h = 0; h < together; h++) {
           float sum = x[h * columns + dv];
           if (!(sum <= LARGEST && sum >= 1 / LARGEST)) {
             return false;
           }
           scaled(x, h * columns, y, h * dv, dv, 1 / sum);
         }
-        target.write(b * out.stride(0) + (row + r) * out.stride(1), y, 0, y.length, scratch);
+        long to = b * out.stride(0) + (row + r) * out.stride(1) + (long) head * dv;
+        target.write(to, y, 0, y.length, scratch);
       }
       return true;
     }

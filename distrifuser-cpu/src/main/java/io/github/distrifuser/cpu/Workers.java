@@ -98,15 +98,16 @@ final class Workers implements AutoCloseable {
     }
     Thread[] started = new Thread[threads - 1];
     for (int i = 0; i < started.length; i++) {
-      started[i] = new Thread(this::serve, "distrifuser-cpu-" + (i + 1));
+      int worker = i + 1;
+      started[i] = new Thread(() -> serve(worker), "distrifuser-cpu-" + worker);
       started[i].setDaemon(true);
       started[i].start();
     }
     helpers = started;
   }
 
-  private void serve() {
-    HostScratch scratch = new HostScratch();
+  private void serve(int worker) {
+    HostScratch scratch = new HostScratch(HostScratch.BLOCK, worker);
     Job last = null;
     while (true) {
       Job current;

@@ -3,6 +3,8 @@ package io.github.distrifuser.pipelines;
 import io.github.distrifuser.hub.Hub;
 import io.github.distrifuser.hub.HubId;
 import io.github.distrifuser.hub.HubSettings;
+import io.github.distrifuser.models.unet.UNetConfig;
+import io.github.distrifuser.models.vae.AutoencoderKLConfig;
 import io.github.distrifuser.weights.ModelConfig;
 import io.github.distrifuser.weights.ModelFolder;
 import io.github.distrifuser.weights.StateDict;
@@ -89,6 +91,21 @@ public final class ModelSource {
   /** True where weights are random and there are no text encoders. */
   public boolean isRandom() {
     return random;
+  }
+
+  /**
+   * The UNet's configuration.
+   *
+   * @throws io.github.distrifuser.weights.WeightsException naming the file and the key that is
+   *     wrong
+   */
+  public UNetConfig unetConfig() {
+    return UNetConfig.of(config("unet/config.json"));
+  }
+
+  /** How many times smaller latents are than pictures. */
+  public int latentFactor() {
+    return AutoencoderKLConfig.of(config("vae/config.json")).downFactor();
   }
 
   ModelFolder folder() {

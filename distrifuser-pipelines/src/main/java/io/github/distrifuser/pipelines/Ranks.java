@@ -6,6 +6,7 @@ import io.github.distrifuser.comm.Communicator;
 import io.github.distrifuser.models.Denoiser;
 import io.github.distrifuser.models.unet.UNetConfig;
 import io.github.distrifuser.nn.WeightStore;
+import io.github.distrifuser.parallel.Denoisers;
 import io.github.distrifuser.parallel.DistriConfig;
 import io.github.distrifuser.progress.ProgressReporter;
 import io.github.distrifuser.tensor.DType;
@@ -101,7 +102,7 @@ final class Ranks implements AutoCloseable {
   }
 
   private Denoiser denoiser(Backend backend, WeightStore store, Communicator communicator) {
-    Denoiser d = RankSetup.denoiser(unet, backend, store, communicator, config);
+    Denoiser d = Denoisers.of(unet, backend, store, communicator, config);
     return timeline == null ? d : new TracedDenoiser(d, communicator.worldRank(), timeline);
   }
 
