@@ -76,7 +76,7 @@ thread_local int device = 0;
 int sticky = SUCCESS;
 uint64_t dice = 1;
 uint64_t seed = 1;
-long allocationsToFault = 0; // 1: the next fails
+long allocationsToFault = 0; // 1: the next and all after it fail
 long launchesToRefuse = 0;
 long launchesToFail = 0;
 int (*emulate)(const char*, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, size_t, void**) = nullptr;
@@ -281,7 +281,13 @@ bool quickly(const std::string& kernel, const std::vector<uint64_t>& a) {
 
 size_t rounded(size_t bytes) { return (bytes + ROUND - 1) / ROUND * ROUND; }
 
-bool faulted() { return allocationsToFault > 0 && --allocationsToFault == 0; }
+bool faulted() {
+  if (allocationsToFault > 1) {
+    allocationsToFault--;
+    return false;
+  }
+  return allocationsToFault == 1;
+}
 
 } // namespace
 
@@ -692,7 +698,7 @@ EXPORT void standin_memory(unsigned long long bytes) {
 
 EXPORT void standin_devices(int n) { devices = n; }
 
-// The n-th allocation of device memory from now on finds none; 0: none does.
+// The n-th allocation of device memory from now on and all after it find none; 0: each finds some.
 EXPORT void standin_fail_allocation(long n) { allocationsToFault = n; }
 
 // The n-th launch from now on is refused.

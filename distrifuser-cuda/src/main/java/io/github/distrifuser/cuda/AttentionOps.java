@@ -22,19 +22,7 @@ final class AttentionOps implements AutoCloseable {
     if (out.shape().elements() == 0) {
       return;
     }
-    SdpaPlans.Key key =
-        new SdpaPlans.Key(
-            context.dtype(),
-            q.shape().dim(0),
-            heads,
-            q.shape().dim(1),
-            k.shape().dim(1),
-            q.shape().dim(2) / heads,
-            v.shape().dim(2) / heads,
-            RowView.of(q),
-            RowView.of(k),
-            RowView.of(v),
-            RowView.of(out));
+    SdpaPlans.Key key = SdpaPlans.Key.of(q, k, v, heads, out);
     boolean aligned =
         Address.alignment(q.address(), k.address(), v.address(), out.address()) >= 16;
     CudnnPlan plan = !causal && aligned && key.isEligible() ? plans.find(key) : null;

@@ -107,7 +107,9 @@ final class ConvOps implements AutoCloseable {
       @Nullable Tensor channelBias,
       @Nullable Tensor residual,
       Tensor out) {
-    ConvPlans.Key key = key(x, w, geometry, channelBias, residual, out);
+    ConvPlans.Key key =
+        ConvPlans.Key.of(
+            x, w.shape(), w.biasAddress() != 0, geometry, channelBias, residual, out, Tensor::address);
     ConvPlans.Choice choice = plans.choose(key);
     if (choice.plan() == null) {
       patches(x, w, geometry, out);
@@ -148,45 +150,6 @@ final class ConvOps implements AutoCloseable {
     if (biasLeft || channelsLeft != null || residualLeft != null) {
       add(out, biasLeft ? w.biasAddress() : 0, channelsLeft, residualLeft, out);
     }
-  }
-
-  private ConvPlans.Key key(
-      Tensor x,
-      ConvWeight w,
-      Conv2dGeometry geometry,
-      @Nullable Tensor channelBias,
-      @Nullable Tensor residual,
-      Tensor out) {
-    long[] addresses = {
-      x.address(),
-      out.address(),
-      channelBias == null ? 0 : channelBias.address(),
-      residual == null ? 0 : residual.address(),
-      batchBytes(x),
-      batchBytes(out),
-      channelBias == null ? 0 : batchBytes(channelBias),
-      residual == null ? 0 : batchBytes(residual),
-    };
-    return new ConvPlans.Key(
-        context.dtype(),
-        x.shape().dim(0),
-        x.shape().dim(1),
-        x.shape().dim(2),
-        w.in(),
-        w.out(),
-        w.kernelHeight(),
-        w.kernelWidth(),
-        geometry,
-        x.stride(0),
-        out.stride(0),
-        w.biasAddress() != 0,
-        channelBias == null ? 0 : channelBias.stride(0),
-        residual == null ? 0 : residual.stride(0),
-        Math.min(16, Address.alignment(addresses)));
-  }
-
-  private static long batchBytes(Tensor t) {
-    return t.shape().dim(0) == 1 ? 0 : t.stride(0) * t.dtype().bytes();
   }
 
   /** The product of a matrix of patches with the weight, with the bias. */

@@ -7,10 +7,13 @@ import static org.bytedeco.cuda.global.cudnn.CUDNN_DATA_HALF;
 import io.github.distrifuser.backend.Conv2dGeometry;
 import io.github.distrifuser.cuda.CudnnGraph.Descriptor;
 import io.github.distrifuser.tensor.DType;
+import io.github.distrifuser.tensor.Shape;
+import io.github.distrifuser.tensor.Tensor;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.ToLongFunction;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -55,6 +58,46 @@ final class ConvPlans implements AutoCloseable {
       long channelBiasStride,
       long residualStride,
       int alignment) {
+
+    /**
+     * The shape of a call.
+     *
+     * @param weight {@code [out, in, kh, kw]}
+     * @param address of a tensor; only its lowest bits count
+     */
+    static Key of(
+        Tensor x,
+        Shape weight,
+        boolean bias,
+        Conv2dGeometry geometry,
+        @Nullable Tensor channelBias,
+        @Nullable Tensor residual,
+        Tensor out,
+        ToLongFunction<Tensor> address) {
+      long places = 16;
+      for (Tensor t : new Tensor[] {x, out, channelBias, residual}) {
+        if (t != null) {
+          places |= address.applyAsLong(t);
+          places |= t.shape().dim(0) == 1 ? 0 : t.stride(0) * t.dtype().bytes();
+        }
+      }
+      return new Key(
+          x.dtype(),
+          x.shape().dim(0),
+          x.shape().dim(1),
+          x.shape().dim(2),
+          weight.dim(1),
+          weight.dim(0),
+          weight.dim(2),
+          weight.dim(3),
+          geometry,
+          x.stride(0),
+          out.stride(0),
+          bias,
+          channelBias == null ? 0 : channelBias.stride(0),
+          residual == null ? 0 : residual.stride(0),
+          Address.alignment(places));
+    }
 
     boolean hasChannelBias() {
       return channelBiasStride != 0;

@@ -26,7 +26,7 @@ final class Cuda {
 
   static final int RUNTIME = 13000;
   static final long CUBLAS = 130000;
-  static final long CUDNN = 91500;
+  static final long CUDNN = 91900;
 
   /** Oldest GPUs that CUDA 13 compiles for. */
   static final int COMPUTE_CAPABILITY = 75;

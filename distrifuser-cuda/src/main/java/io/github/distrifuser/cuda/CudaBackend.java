@@ -1,5 +1,7 @@
 package io.github.distrifuser.cuda;
 
+import static org.bytedeco.cuda.global.cudart.cudaSetDevice;
+
 import io.github.distrifuser.backend.Activation;
 import io.github.distrifuser.backend.Backend;
 import io.github.distrifuser.backend.BackendOptions;
@@ -294,7 +296,8 @@ public final class CudaBackend implements Backend {
   public synchronized void close() {
     if (!closed) {
       closed = true;
-      context.activate();
+      context.memory().beginClosing();
+      cudaSetDevice(context.device());
       products.close();
       conv.close();
       norm.close();

@@ -146,7 +146,7 @@ final class CudaContext implements AutoCloseable {
 
   @Override
   public void close() {
-    activate();
+    cudaSetDevice(device);
     releaseWorkspace();
     closeOwned();
   }

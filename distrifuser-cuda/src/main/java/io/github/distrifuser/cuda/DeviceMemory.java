@@ -43,6 +43,7 @@ final class DeviceMemory implements AutoCloseable {
   private long liveBytes;
   private long peakBytes;
   private long freeBytes;
+  private volatile boolean closing;
   private boolean closed;
 
   DeviceMemory(int device, CudaStream stream) {
@@ -96,7 +97,15 @@ final class DeviceMemory implements AutoCloseable {
 
   /** Frees what was borrowed, once the stream has come here. */
   void giveBack(long address, CudaStream other) {
-    CudaErrors.check(cudaFreeAsync(Address.at(address), other.handle()), "cudaFreeAsync");
+    int status = cudaFreeAsync(Address.at(address), other.handle());
+    if (!closing) {
+      CudaErrors.check(status, "cudaFreeAsync");
+    }
+  }
+
+  /** What is given back from now on may fail: a device that failed refuses every call. */
+  void beginClosing() {
+    closing = true;
   }
 
   private long take(long bytes, CudaStream where, Object what) {

@@ -2,6 +2,7 @@ package io.github.distrifuser.cuda;
 
 import io.github.distrifuser.cuda.CudnnGraph.Descriptor;
 import io.github.distrifuser.tensor.DType;
+import io.github.distrifuser.tensor.Tensor;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.Optional;
@@ -30,6 +31,22 @@ final class SdpaPlans implements AutoCloseable {
       RowView k,
       RowView v,
       RowView out) {
+
+    /** The shape of a call. */
+    static Key of(Tensor q, Tensor k, Tensor v, int heads, Tensor out) {
+      return new Key(
+          q.dtype(),
+          q.shape().dim(0),
+          heads,
+          q.shape().dim(1),
+          k.shape().dim(1),
+          q.shape().dim(2) / heads,
+          v.shape().dim(2) / heads,
+          RowView.of(q),
+          RowView.of(k),
+          RowView.of(v),
+          RowView.of(out));
+    }
 
     /** Whether cuDNN may be asked: 16 bits, and everything in eights. */
     boolean isEligible() {

@@ -87,11 +87,18 @@ class StandinTest {
     }
     backend.trim(); // gives the cached block back
     try (Tensor y = backend.allocate(2, 100)) {
-      context.compute().copy(freed, y.address(), 400);
+      context
+          .kernel("scale")
+          .pointer(freed)
+          .f32(2)
+          .pointer(y)
+          .i64(1, 100)
+          .i64(0, 0)
+          .elements(context.compute(), 100);
       assertThrows(CudaException.class, backend::synchronize);
     }
     String reports = Standin.reports();
-    assertTrue(reports.contains("cudaMemcpyAsync touches memory that was freed"), reports);
+    assertTrue(reports.contains("scale_f32 touches memory that was freed"), reports);
     Standin.reset();
   }
 

@@ -25,7 +25,7 @@ class NvrtcCompilerTest {
 
   @BeforeAll
   static void load() {
-    LibCuda.loadEmpty();
+    LibCuda.load();
     compiler = new NvrtcCompiler(true);
   }
 

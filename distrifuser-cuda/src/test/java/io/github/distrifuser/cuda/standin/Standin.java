@@ -7,6 +7,7 @@ import io.github.distrifuser.cuda.kernels.ArgumentKind;
 import io.github.distrifuser.cuda.kernels.EmulatedKernels;
 import io.github.distrifuser.cuda.kernels.Kernel;
 import io.github.distrifuser.cuda.kernels.KernelLibrary;
+import java.nio.file.Path;
 
 /** The simulated device behind the stand-in libraries, as tests see it. */
 public final class Standin {
@@ -80,6 +81,17 @@ public final class Standin {
     Loaded.CORE.standin_count(0);
   }
 
+  /** The stand-in for the driver's library. */
+  public static Path driver() {
+    load();
+    return StandinBuild.FOLDER.resolve("libcuda.so.1");
+  }
+
+  /** A driver's library that finds no device and does nothing. */
+  public static Path driverWithoutDevice() {
+    return StandinBuild.driverWithoutDevice();
+  }
+
   /** Forgets errors and ordered faults. */
   public static void reset() {
     Loaded.CORE.standin_reset();
@@ -115,7 +127,7 @@ public final class Standin {
     Loaded.CORE.standin_devices(n);
   }
 
-  /** Lets the n-th allocation of device memory from now on find none. */
+  /** Lets the n-th allocation of device memory from now on, and all after it, find none; 0 ends that. */
   public static void failAllocation(long n) {
     Loaded.CORE.standin_fail_allocation(new NativeLong(n));
   }

@@ -23,6 +23,9 @@ final class StandinBuild {
 
   private static final Path SOURCES = NativeBuild.sources().resolve("standin");
   private static final Path WORK = Path.of("target", "native").toAbsolutePath();
+  private static final List<String> DEFAULTS =
+      List.of("-x", "c", "-O1", "-fPIC", "-w", "-fno-builtin");
+  private static final int NO_DEVICE = 100;
   static final String CORE = "libdistrifuser_standin.so";
 
   private StandinBuild() {}
@@ -77,6 +80,23 @@ final class StandinBuild {
     }
   }
 
+  /** A driver's library that finds no device, with no other library behind it. */
+  static Path driverWithoutDevice() {
+    try {
+      Library l = LIBRARIES.get(0);
+      Files.createDirectories(WORK);
+      Path defaults = defaults(new Library(l.name, l.bindings, false, l.prefix, NO_DEVICE, ""));
+      List<Unit> units =
+          List.of(
+              new Unit(defaults, DEFAULTS),
+              new Unit(SOURCES.resolve("nodevice.c"), List.of("-O1", "-fPIC", "-Wall")));
+      return NativeBuild.build(
+          l.name, units, List.of("-shared", "-Wl,-soname," + l.name), List.of());
+    } catch (IOException e) {
+      throw new UncheckedIOException("the library without device cannot be built", e);
+    }
+  }
+
   private static List<Path> inputs() {
     return List.of(SOURCES, NativeBuild.sources().resolve("emulation.hpp"));
   }
@@ -93,16 +113,21 @@ final class StandinBuild {
         "-Werror");
   }
 
-  private static Path library(Library l, Path core) throws IOException {
+  /** A file of functions that return the library's status. */
+  private static Path defaults(Library l) throws IOException {
     StringBuilder text = new StringBuilder();
     for (String symbol : imports(l)) {
       text.append("__attribute__((weak)) int ").append(symbol);
       text.append("(void) { return ").append(l.status).append("; }\n");
     }
-    Path defaults = WORK.resolve(l.name + ".defaults.c");
-    Files.writeString(defaults, text);
+    Path file = WORK.resolve(l.name + "." + l.status + ".defaults.c");
+    Files.writeString(file, text);
+    return file;
+  }
+
+  private static Path library(Library l, Path core) throws IOException {
     List<Unit> units = new ArrayList<>();
-    units.add(new Unit(defaults, List.of("-x", "c", "-O1", "-fPIC", "-w", "-fno-builtin")));
+    units.add(new Unit(defaults(l), DEFAULTS));
     if (!l.source.isEmpty()) {
       units.add(new Unit(SOURCES.resolve(l.source), options("hidden")));
     }
