@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import io.github.distrifuser.image.GeneratedImage;
+import io.github.distrifuser.models.HalfErrors;
 import io.github.distrifuser.models.ReferenceModels;
 import io.github.distrifuser.parallel.DistriConfig;
 import io.github.distrifuser.pipelines.sd.DistriSDPipeline;
@@ -28,6 +29,11 @@ import org.jspecify.annotations.Nullable;
 
 /** A reference case of a whole generation: what diffusers was asked and what it gave. */
 public final class PipelineCase {
+  private static final String LATENTS = "latents";
+
+  /** What a case's name is followed by in the limits of 16 bits. */
+  private static final String HALF_SUFFIX = "/" + LATENTS;
+
   private final String name;
   private final JsonNode spec;
 
@@ -166,6 +172,21 @@ public final class PipelineCase {
 
   /** Runs the case and compares every step, the last latents and, where there are any, pictures. */
   public void check(DistriPipeline pipeline) {
+    List<NdArray> steps = new ArrayList<>();
+    PipelineOutput out = run(pipeline, steps);
+    compare(out, steps);
+  }
+
+  /** Runs the case and compares the last latents with what 16 bits allow. */
+  public void check(DistriPipeline pipeline, HalfErrors limits) {
+    PipelineOutput out = run(pipeline, new ArrayList<>());
+    try (SafetensorsFile f = ReferenceModels.tensors(name)) {
+      limits.assertWithin(name + HALF_SUFFIX, ReferenceModels.array(f, LATENTS), out.latents());
+    }
+  }
+
+  /** Runs the case as diffusers did; the latents after each step are added to the list. */
+  private PipelineOutput run(DistriPipeline pipeline, List<NdArray> steps) {
     for (JsonNode setting : spec.path("vae")) {
       switch (setting.asText()) {
         case "enable_tiling" -> pipeline.vae().enableTiling();
@@ -174,7 +195,6 @@ public final class PipelineCase {
       }
     }
     Map<String, NdArray> others = replacements();
-    List<NdArray> steps = new ArrayList<>();
     StepCallback callback =
         s -> {
           steps.add(s.latents());
@@ -182,7 +202,7 @@ public final class PipelineCase {
             others.forEach(s::replace);
           }
         };
-    compare(pipeline.generate(request().callbackOnStepEnd(callback).build()), steps);
+    return pipeline.generate(request().callbackOnStepEnd(callback).build());
   }
 
   /** What the case's callback replaces, by name. */
@@ -210,7 +230,7 @@ public final class PipelineCase {
       }
       near(
           name + ": latents",
-          ReferenceModels.array(f, "latents").data(),
+          ReferenceModels.array(f, LATENTS).data(),
           out.latents().data(),
           tolerance());
       if (f.has("image_u8") && !out.images().isEmpty()) {

@@ -1,6 +1,7 @@
 package io.github.distrifuser.pipelines;
 
 import io.github.distrifuser.parallel.DistriConfig;
+import io.github.distrifuser.tensor.DType;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
@@ -28,8 +29,8 @@ public abstract class PipelineCasesSuite {
   @MethodSource("cases")
   void equalsDiffusers(String name) {
     PipelineCase c = PipelineCase.load(name);
-    try (DistriPipeline p =
-        c.pipeline(DistriConfig.defaults(), c.options().device(device()).build())) {
+    LoadOptions options = c.options().device(device()).dtype(DType.F32).build();
+    try (DistriPipeline p = c.pipeline(DistriConfig.defaults(), options)) {
       c.check(p);
     }
   }

@@ -5,33 +5,39 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.json.JsonMapper;
+import io.github.distrifuser.tensor.DType;
 import io.github.distrifuser.tensor.NdArray;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 
 /**
- * How far torch's bfloat16 is from the float32 cases, measured by make/bf16.py, and the assertion
- * that ours is about as near.
+ * How far torch's 16-bit arithmetic is from the float32 cases, measured by make/half.py, and the
+ * assertion that ours is about as near.
  */
-public final class Bf16Errors {
+public final class HalfErrors {
   /** Root mean square of our differences over torch's. */
   private static final double RMS = 1.5;
 
   /** Our largest difference over torch's largest: one element's, so it varies more. */
   private static final double LARGEST = 2;
 
+  private final Path file;
   private final JsonNode torch;
 
-  private Bf16Errors(JsonNode torch) {
+  private HalfErrors(Path file, JsonNode torch) {
+    this.file = file;
     this.torch = torch;
   }
 
-  public static Bf16Errors load() {
-    Path json = ReferenceModels.root().resolve("cases").resolve("bf16.json");
+  /** Those of a type: F16 or BF16. */
+  public static HalfErrors of(DType dtype) {
+    String name = dtype.name().toLowerCase(Locale.ROOT) + ".json";
+    Path json = ReferenceModels.root().resolve("cases").resolve(name);
     try {
-      return new Bf16Errors(new JsonMapper().readTree(json.toFile()));
+      return new HalfErrors(json, new JsonMapper().readTree(json.toFile()));
     } catch (IOException e) {
       throw new IllegalStateException(json.toString(), e);
     }
@@ -48,7 +54,7 @@ public final class Bf16Errors {
   public void assertWithin(String name, NdArray expected, NdArray actual) {
     assertEquals(expected.shape(), actual.shape(), name);
     JsonNode limits = torch.path(name);
-    assertTrue(limits.isObject(), () -> name + " is not in bf16.json");
+    assertTrue(limits.isObject(), () -> name + " is not in " + file);
     double sum = 0;
     double squares = 0;
     double error = 0;

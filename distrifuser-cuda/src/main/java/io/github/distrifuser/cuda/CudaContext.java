@@ -1,0 +1,165 @@
+package io.github.distrifuser.cuda;
+
+import static org.bytedeco.cuda.global.cublas.cublasLtCreate;
+import static org.bytedeco.cuda.global.cublas.cublasLtDestroy;
+import static org.bytedeco.cuda.global.cudart.cudaDevAttrMultiProcessorCount;
+import static org.bytedeco.cuda.global.cudart.cudaSetDevice;
+import static org.bytedeco.cuda.global.cudnn.cudnnCreate;
+import static org.bytedeco.cuda.global.cudnn.cudnnDestroy;
+import static org.bytedeco.cuda.global.cudnn.cudnnSetStream;
+
+import io.github.distrifuser.cuda.kernels.KernelCache;
+import io.github.distrifuser.cuda.kernels.NvrtcCompiler;
+import io.github.distrifuser.tensor.DType;
+import java.util.ArrayDeque;
+import java.util.Deque;
+import org.bytedeco.cuda.cublas.cublasLtContext;
+import org.bytedeco.cuda.cudnn.cudnnContext;
+import org.jspecify.annotations.Nullable;
+
+/** What one backend owns on its device: streams, memory, handles of the libraries, kernels. */
+final class CudaContext implements AutoCloseable {
+  private final int device;
+  private final DType dtype;
+  private final Deque<AutoCloseable> owned = new ArrayDeque<>(); // last made first
+  private final CudaStream compute;
+  private final CudaStream upload;
+  private final DeviceMemory memory;
+  private final PinnedStaging staging;
+  private final Launches launches;
+  private final cublasLtContext blas = new cublasLtContext();
+  private final cudnnContext dnn = new cudnnContext();
+  private long workspace; // address, or 0
+  private long workspaceBytes;
+
+  CudaContext(int device, DType dtype) {
+    this.device = device;
+    this.dtype = dtype;
+    activate();
+    try {
+      compute = own(new CudaStream());
+      upload = own(new CudaStream());
+      memory = own(new DeviceMemory(device, compute));
+      staging = own(new PinnedStaging());
+      CudaErrors.checkBlas(cublasLtCreate(blas), "cublasLtCreate");
+      own(() -> cublasLtDestroy(blas));
+      CudaErrors.checkDnn(cudnnCreate(dnn), "cudnnCreate");
+      own(() -> cudnnDestroy(dnn));
+      CudaErrors.checkDnn(cudnnSetStream(dnn, compute.handle()), "cudnnSetStream");
+      launches =
+          own(
+              new Launches(
+                  new KernelCache(
+                      KernelCache.folder(null, System.getenv(), System.getProperty("user.home")),
+                      new NvrtcCompiler(false)),
+                  "sm_" + Cuda.capability(device),
+                  Cuda.attribute(cudaDevAttrMultiProcessorCount, device)));
+    } catch (RuntimeException | LinkageError e) {
+      closeOwned();
+      throw e;
+    }
+  }
+
+  private <T extends AutoCloseable> T own(T t) {
+    owned.push(t);
+    return t;
+  }
+
+  /** Makes the device this thread's, which all calls of the libraries refer to. */
+  void activate() {
+    CudaErrors.check(cudaSetDevice(device), "cudaSetDevice(" + device + ")");
+  }
+
+  int device() {
+    return device;
+  }
+
+  /** Type of activations. */
+  DType dtype() {
+    return dtype;
+  }
+
+  /** The stream of the operators. */
+  CudaStream compute() {
+    return compute;
+  }
+
+  /** The stream of the weights' uploads. */
+  CudaStream upload() {
+    return upload;
+  }
+
+  DeviceMemory memory() {
+    return memory;
+  }
+
+  PinnedStaging staging() {
+    return staging;
+  }
+
+  cublasLtContext blas() {
+    return blas;
+  }
+
+  cudnnContext dnn() {
+    return dnn;
+  }
+
+  /** A call of a kernel for the type of activations. */
+  Launches kernel(String name) {
+    return launches.of(name, dtype);
+  }
+
+  /** A call of a kernel for another type, or for none. */
+  Launches kernel(String name, @Nullable DType type) {
+    return launches.of(name, type);
+  }
+
+  /**
+   * Address of memory that operators of the compute stream share, one after another: at least so
+   * many bytes.
+   *
+   * @param what for the message if there is none
+   */
+  long workspace(long bytes, String what) {
+    if (bytes > workspaceBytes) {
+      releaseWorkspace();
+      workspace = memory.borrow(bytes, compute, "the workspace of " + what);
+      workspaceBytes = bytes;
+    }
+    return workspace;
+  }
+
+  void releaseWorkspace() {
+    if (workspaceBytes > 0) {
+      memory.giveBack(workspace, compute);
+      workspace = 0;
+      workspaceBytes = 0;
+    }
+  }
+
+  /** Waits for all work; errors of work that failed are thrown. */
+  void synchronize() {
+    upload.synchronize();
+    compute.synchronize();
+  }
+
+  @Override
+  public void close() {
+    cudaSetDevice(device);
+    releaseWorkspace();
+    closeOwned();
+  }
+
+  private void closeOwned() {
+    while (!owned.isEmpty()) {
+      try {
+        owned.pop().close();
+      } catch (RuntimeException e) {
+        throw e;
+      } catch (Exception e) {
+        throw new CudaException("cuda:" + device + " could not be closed: " + e);
+      }
+    }
+  }
+}

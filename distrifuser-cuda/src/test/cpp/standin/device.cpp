@@ -1,0 +1,719 @@
+#include "device.hpp"
+#include "math.hpp"
+
+#include <dlfcn.h>
+#include <sys/mman.h>
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <deque>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <set>
+
+namespace standin {
+
+int driverVersion = 13010;
+int runtimeVersion = 13010;
+long cudnnVersion = 91900;
+long cublasVersion = 130200;
+int refusals = 0;
+long counts[3];
+
+struct Event {
+  uint64_t recorded = 0; // times that a record was asked for
+  uint64_t completed = 0; // the last that has been reached
+};
+
+struct Operation {
+  enum Kind { WORK, RECORD, WAIT, BIRTH, DEATH } kind;
+  const char* what;
+  std::vector<Touch> touches;
+  std::function<int()> run;
+  std::shared_ptr<Event> event;
+  uint64_t version;
+  void* address;
+};
+
+struct Stream {
+  std::deque<Operation> queue;
+};
+
+struct Pool {
+  uint64_t reserved = 0;
+  uint64_t used = 0;
+};
+
+namespace {
+
+std::recursive_mutex mutex;
+using Lock = std::lock_guard<std::recursive_mutex>;
+
+struct Block {
+  size_t bytes;
+  size_t mapped;
+  bool host;
+  bool born; // its stream has come to its allocation
+  bool dying; // a free has been asked for
+  Pool* pool;
+};
+
+std::map<uintptr_t, Block> blocks;
+std::map<uintptr_t, size_t> dead; // start and bytes of what was freed
+std::set<Stream*> streams;
+std::map<Event*, std::shared_ptr<Event>> events;
+std::set<Pool*> pools;
+std::map<std::string, int> objects;
+std::map<std::string, std::string> signatures; // p pointer, 4 and 8 numbers of so many bytes
+std::string reports;
+std::string answer;
+uint64_t total = 6ull << 30;
+uint64_t used = 0;
+int devices = 1;
+thread_local int device = 0;
+int sticky = SUCCESS;
+uint64_t dice = 1;
+uint64_t seed = 1;
+long allocationsToFault = 0; // 1: the next and all after it fail
+long launchesToRefuse = 0;
+long launchesToFail = 0;
+int (*emulate)(const char*, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, size_t, void**) = nullptr;
+const char* (*emulationFailure)() = nullptr;
+
+constexpr size_t PAGE = 4096;
+constexpr size_t ROUND = 512;
+constexpr unsigned char GUARD = 0xa5;
+constexpr size_t ARENA = 1ull << 42;
+char* arena = nullptr;
+size_t arenaUsed = 0;
+
+uint64_t next() {
+  dice ^= dice << 13;
+  dice ^= dice >> 7;
+  dice ^= dice << 17;
+  return dice;
+}
+
+// Memory at an address that nothing had before, with an unmapped page before and behind.
+void* map(size_t bytes, Block& block) {
+  if (arena == nullptr) {
+    void* p = mmap(nullptr, ARENA, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (p == MAP_FAILED) {
+      return nullptr;
+    }
+    arena = static_cast<char*>(p);
+  }
+  block.mapped = (bytes + PAGE - 1) / PAGE * PAGE;
+  if (arenaUsed + block.mapped + 2 * PAGE > ARENA) {
+    return nullptr;
+  }
+  char* at = arena + arenaUsed + PAGE;
+  arenaUsed += block.mapped + PAGE;
+  if (mprotect(at, block.mapped, PROT_READ | PROT_WRITE) != 0) {
+    return nullptr;
+  }
+  std::memset(at, 0xff, bytes);
+  std::memset(at + bytes, GUARD, block.mapped - bytes);
+  return at;
+}
+
+void bury(uintptr_t address) {
+  auto found = blocks.find(address);
+  Block& b = found->second;
+  const unsigned char* p = reinterpret_cast<unsigned char*>(address);
+  for (size_t i = b.bytes; i < b.mapped; i++) {
+    if (p[i] != GUARD) {
+      report("something wrote " + std::to_string(i - b.bytes) + " bytes behind the end of an allocation of " + std::to_string(b.bytes));
+      break;
+    }
+  }
+  void* start = reinterpret_cast<void*>(address);
+  madvise(start, b.mapped, MADV_DONTNEED);
+  mprotect(start, b.mapped, PROT_NONE);
+  dead[address] = b.bytes;
+  blocks.erase(found);
+}
+
+const std::pair<const uintptr_t, Block>* find(const void* p) {
+  const uintptr_t at = reinterpret_cast<uintptr_t>(p);
+  auto found = blocks.upper_bound(at);
+  if (found == blocks.begin()) {
+    return nullptr;
+  }
+  --found;
+  return at < found->first + std::max<size_t>(found->second.bytes, 1) ? &*found : nullptr;
+}
+
+std::string describe(const void* p) {
+  const uintptr_t at = reinterpret_cast<uintptr_t>(p);
+  auto found = dead.upper_bound(at);
+  if (found != dead.begin() && at < (--found)->first + found->second) {
+    return "memory that was freed";
+  }
+  return "an address that is not the device's";
+}
+
+bool allowed(const char* what, const Touch& t) {
+  if (t.bytes == 0) {
+    return true;
+  }
+  const auto* block = find(t.start);
+  if (block == nullptr) {
+    report(std::string(what) + " touches " + describe(t.start));
+    return false;
+  }
+  if (!block->second.born) {
+    report(std::string(what) + " touches memory before its stream has come to its allocation");
+    return false;
+  }
+  const uintptr_t end = reinterpret_cast<uintptr_t>(t.start) + t.bytes;
+  if (end > block->first + block->second.bytes) {
+    report(std::string(what) + " touches " + std::to_string(end - block->first - block->second.bytes) + " bytes behind the end of an allocation of " +
+           std::to_string(block->second.bytes));
+    return false;
+  }
+  return true;
+}
+
+bool runnable(const Stream* s) {
+  return !s->queue.empty() && (s->queue.front().kind != Operation::WAIT || s->queue.front().event->completed >= s->queue.front().version);
+}
+
+void step(Stream* s) {
+  Operation o = std::move(s->queue.front());
+  s->queue.pop_front();
+  switch (o.kind) {
+  case Operation::WAIT:
+    break;
+  case Operation::RECORD:
+    o.event->completed = std::max(o.event->completed, o.version);
+    break;
+  case Operation::BIRTH:
+    blocks.at(reinterpret_cast<uintptr_t>(o.address)).born = true;
+    break;
+  case Operation::DEATH:
+    bury(reinterpret_cast<uintptr_t>(o.address));
+    break;
+  case Operation::WORK:
+    if (sticky != SUCCESS) {
+      break;
+    }
+    for (const Touch& t : o.touches) {
+      if (!allowed(o.what, t)) {
+        sticky = ILLEGAL_ADDRESS;
+        return;
+      }
+    }
+    const int status = o.run();
+    if (status != SUCCESS) {
+      sticky = status;
+    }
+    break;
+  }
+}
+
+// Runs streams until a condition holds. The target is the stream that is waited for, or null.
+int runUntil(Stream* target, const std::function<bool()>& done) {
+  const unsigned policy = next() % 3; // 0 the target as far as it can, 1 all others first, 2 any
+  while (!done()) {
+    std::vector<Stream*> ready;
+    for (Stream* s : streams) {
+      if (s != target && runnable(s)) {
+        ready.push_back(s);
+      }
+    }
+    Stream* chosen;
+    const bool own = target != nullptr && runnable(target);
+    if (own && (policy == 0 || ready.empty() || (policy == 2 && next() % (ready.size() + 1) == 0))) {
+      chosen = target;
+    } else if (!ready.empty()) {
+      chosen = ready[next() % ready.size()];
+    } else {
+      report("all streams wait for events that nobody will record");
+      sticky = UNKNOWN;
+      return sticky;
+    }
+    step(chosen);
+  }
+  return sticky;
+}
+
+bool allIdle() {
+  return std::all_of(streams.begin(), streams.end(), [](Stream* s) { return s->queue.empty(); });
+}
+
+bool known(Stream* s) {
+  if (streams.count(s) == 0) {
+    report(s == nullptr ? "the default stream is used, which nothing orders" : "a stream is used that does not exist");
+    return false;
+  }
+  return true;
+}
+
+bool known(Event* e) {
+  if (events.count(e) == 0) {
+    report("an event is used that does not exist");
+    return false;
+  }
+  return true;
+}
+
+// What the attention kernels compute, with vectors instead of emulated threads: some hundred times faster.
+bool quick = false;
+
+bool quickly(const std::string& kernel, const std::vector<uint64_t>& a) {
+  const size_t suffix = kernel.find('_');
+  if (!quick || kernel.compare(0, 9, "attention") != 0 || suffix == std::string::npos) {
+    return false;
+  }
+  const std::string name = kernel.substr(suffix + 1);
+  const Type type = name == "f32" ? Type::F32 : name == "f16" ? Type::F16 : Type::BF16;
+  const auto heads = [&](int pointer, int stride) {
+    return Heads{reinterpret_cast<void*>(a[pointer]), static_cast<int64_t>(a[stride]), static_cast<int64_t>(a[stride + 1])};
+  };
+  float scale;
+  std::memcpy(&scale, &a[10], 4);
+  attend(type, heads(0, 12), heads(1, 14), heads(2, 16), heads(3, 18), a[4], a[7], a[5], a[6], a[8], a[9], scale, a[11] != 0);
+  return true;
+}
+
+size_t rounded(size_t bytes) { return (bytes + ROUND - 1) / ROUND * ROUND; }
+
+bool faulted() {
+  if (allocationsToFault > 1) {
+    allocationsToFault--;
+    return false;
+  }
+  return allocationsToFault == 1;
+}
+
+} // namespace
+
+int entered() {
+  Lock lock(mutex);
+  return sticky;
+}
+
+void report(const std::string& what) {
+  Lock lock(mutex);
+  if (reports.size() < 4000) {
+    reports += what + "\n";
+  }
+}
+
+int enqueue(Stream* stream, const char* what, std::vector<Touch> touches, std::function<int()> run) {
+  Lock lock(mutex);
+  if (!known(stream)) {
+    return INVALID_HANDLE;
+  }
+  stream->queue.push_back(Operation{Operation::WORK, what, std::move(touches), std::move(run), nullptr, 0, nullptr});
+  return SUCCESS;
+}
+
+int streamCreate(Stream** stream) {
+  Lock lock(mutex);
+  *stream = new Stream();
+  streams.insert(*stream);
+  return SUCCESS;
+}
+
+int streamDestroy(Stream* stream) {
+  Lock lock(mutex);
+  if (!known(stream)) {
+    return INVALID_HANDLE;
+  }
+  runUntil(stream, [&] { return stream->queue.empty(); });
+  streams.erase(stream);
+  delete stream;
+  return SUCCESS;
+}
+
+int streamSynchronize(Stream* stream) {
+  Lock lock(mutex);
+  return known(stream) ? runUntil(stream, [&] { return stream->queue.empty(); }) : INVALID_HANDLE;
+}
+
+int deviceSynchronize() {
+  Lock lock(mutex);
+  return runUntil(nullptr, allIdle);
+}
+
+int streamWait(Stream* stream, Event* event) {
+  Lock lock(mutex);
+  if (!known(stream) || !known(event)) {
+    return INVALID_HANDLE;
+  }
+  stream->queue.push_back(Operation{Operation::WAIT, "wait", {}, nullptr, events[event], event->recorded, nullptr});
+  return SUCCESS;
+}
+
+int eventCreate(Event** event) {
+  Lock lock(mutex);
+  auto made = std::make_shared<Event>();
+  *event = made.get();
+  events[made.get()] = made;
+  return SUCCESS;
+}
+
+int eventDestroy(Event* event) {
+  Lock lock(mutex);
+  if (!known(event)) {
+    return INVALID_HANDLE;
+  }
+  events.erase(event);
+  return SUCCESS;
+}
+
+int eventRecord(Event* event, Stream* stream) {
+  Lock lock(mutex);
+  if (!known(stream) || !known(event)) {
+    return INVALID_HANDLE;
+  }
+  event->recorded++;
+  stream->queue.push_back(Operation{Operation::RECORD, "record", {}, nullptr, events[event], event->recorded, nullptr});
+  return SUCCESS;
+}
+
+int eventSynchronize(Event* event) {
+  Lock lock(mutex);
+  if (!known(event)) {
+    return INVALID_HANDLE;
+  }
+  const uint64_t version = event->recorded;
+  return runUntil(nullptr, [&] { return event->completed >= version; });
+}
+
+int eventQuery(Event* event) {
+  Lock lock(mutex);
+  if (!known(event)) {
+    return INVALID_HANDLE;
+  }
+  return event->completed >= event->recorded ? sticky : NOT_READY;
+}
+
+int memoryInfo(size_t* free, size_t* all) {
+  Lock lock(mutex);
+  *all = total;
+  *free = total - used;
+  return SUCCESS;
+}
+
+int allocate(void** address, size_t bytes) {
+  Lock lock(mutex);
+  const size_t cost = rounded(bytes);
+  if (faulted() || used + cost > total) {
+    return OUT_OF_MEMORY;
+  }
+  Block b{bytes, 0, false, true, false, nullptr};
+  *address = map(bytes, b);
+  if (*address == nullptr) {
+    return OUT_OF_MEMORY;
+  }
+  used += cost;
+  blocks[reinterpret_cast<uintptr_t>(*address)] = b;
+  return SUCCESS;
+}
+
+int release(void* address) {
+  Lock lock(mutex);
+  if (address == nullptr) {
+    return SUCCESS;
+  }
+  auto found = blocks.find(reinterpret_cast<uintptr_t>(address));
+  if (found == blocks.end() || found->second.host || found->second.pool != nullptr || found->second.dying) {
+    report("cudaFree of " + describe(address));
+    return INVALID_VALUE;
+  }
+  runUntil(nullptr, allIdle);
+  used -= rounded(found->second.bytes);
+  bury(found->first);
+  return SUCCESS;
+}
+
+int hostAllocate(void** address, size_t bytes) {
+  Lock lock(mutex);
+  Block b{bytes, 0, true, true, false, nullptr};
+  *address = map(bytes, b);
+  if (*address == nullptr) {
+    return OUT_OF_MEMORY;
+  }
+  blocks[reinterpret_cast<uintptr_t>(*address)] = b;
+  return SUCCESS;
+}
+
+int hostRelease(void* address) {
+  Lock lock(mutex);
+  auto found = blocks.find(reinterpret_cast<uintptr_t>(address));
+  if (found == blocks.end() || !found->second.host) {
+    report("cudaFreeHost of " + describe(address));
+    return INVALID_VALUE;
+  }
+  runUntil(nullptr, allIdle);
+  bury(found->first);
+  return SUCCESS;
+}
+
+int poolCreate(Pool** pool) {
+  Lock lock(mutex);
+  *pool = new Pool();
+  pools.insert(*pool);
+  return SUCCESS;
+}
+
+int poolDestroy(Pool* pool) {
+  Lock lock(mutex);
+  if (pools.erase(pool) == 0) {
+    report("a memory pool is destroyed that does not exist");
+    return INVALID_VALUE;
+  }
+  used -= pool->reserved;
+  for (const auto& [address, b] : blocks) {
+    if (b.pool == pool && !b.dying) {
+      report("a memory pool is destroyed with an allocation of " + std::to_string(b.bytes) + " bytes in it");
+    }
+  }
+  runUntil(nullptr, allIdle);
+  delete pool;
+  return SUCCESS;
+}
+
+int poolTrim(Pool* pool, size_t keep) {
+  Lock lock(mutex);
+  const uint64_t after = std::max<uint64_t>(pool->used, std::min<uint64_t>(keep, pool->reserved));
+  used -= pool->reserved - after;
+  pool->reserved = after;
+  return SUCCESS;
+}
+
+uint64_t poolReserved(Pool* pool) {
+  Lock lock(mutex);
+  return pool->reserved;
+}
+
+uint64_t poolUsed(Pool* pool) {
+  Lock lock(mutex);
+  return pool->used;
+}
+
+int allocateAsync(void** address, size_t bytes, Pool* pool, Stream* stream) {
+  Lock lock(mutex);
+  if (!known(stream) || pools.count(pool) == 0) {
+    return INVALID_HANDLE;
+  }
+  const uint64_t cost = rounded(bytes);
+  const uint64_t kept = pool->reserved - pool->used;
+  const uint64_t more = cost > kept ? cost - kept : 0;
+  if (faulted() || used + more > total) {
+    return OUT_OF_MEMORY;
+  }
+  Block b{bytes, 0, false, false, false, pool};
+  *address = map(bytes, b);
+  if (*address == nullptr) {
+    return OUT_OF_MEMORY;
+  }
+  used += more;
+  pool->reserved += more;
+  pool->used += cost;
+  blocks[reinterpret_cast<uintptr_t>(*address)] = b;
+  stream->queue.push_back(Operation{Operation::BIRTH, "cudaMallocAsync", {}, nullptr, nullptr, 0, *address});
+  return SUCCESS;
+}
+
+int releaseAsync(void* address, Stream* stream) {
+  Lock lock(mutex);
+  auto found = blocks.find(reinterpret_cast<uintptr_t>(address));
+  if (found == blocks.end() || found->second.pool == nullptr || found->second.dying) {
+    report("cudaFreeAsync of " + describe(address));
+    return INVALID_VALUE;
+  }
+  if (!known(stream)) {
+    return INVALID_HANDLE;
+  }
+  found->second.dying = true;
+  found->second.pool->used -= rounded(found->second.bytes);
+  stream->queue.push_back(Operation{Operation::DEATH, "cudaFreeAsync", {}, nullptr, nullptr, 0, address});
+  return SUCCESS;
+}
+
+int kindOf(const void* address) {
+  Lock lock(mutex);
+  const auto* block = find(address);
+  return block == nullptr ? 0 : block->second.host ? 2 : 1;
+}
+
+int deviceCount() { return devices; }
+
+int setDevice(int d) {
+  if (d < 0 || d >= devices) {
+    return INVALID_DEVICE;
+  }
+  device = d;
+  return SUCCESS;
+}
+
+int currentDevice() { return device; }
+
+int launch(Stream* stream, const char* kernel, const unsigned* grid, const unsigned* block, size_t shared, void** params) {
+  Lock lock(mutex);
+  if (launchesToRefuse > 0 && --launchesToRefuse == 0) {
+    return 701; // too many resources requested
+  }
+  auto found = signatures.find(kernel);
+  if (emulate == nullptr || found == signatures.end()) {
+    report(std::string("kernel ") + kernel + " has no emulation");
+    return NOT_FOUND;
+  }
+  const std::string& kinds = found->second;
+  auto values = std::make_shared<std::vector<uint64_t>>(kinds.size());
+  std::vector<Touch> touches;
+  for (size_t i = 0; i < kinds.size(); i++) {
+    std::memcpy(&(*values)[i], params[i], kinds[i] == '4' ? 4 : 8);
+    if (kinds[i] == 'p' && (*values)[i] != 0) {
+      touches.push_back(Touch{reinterpret_cast<void*>((*values)[i]), 1});
+    }
+  }
+  const bool fails = launchesToFail > 0 && --launchesToFail == 0;
+  const std::vector<unsigned> g(grid, grid + 3);
+  const std::vector<unsigned> b(block, block + 3);
+  return enqueue(stream, found->first.c_str(), touches, [=]() -> int {
+    if (fails) {
+      return LAUNCH_FAILURE;
+    }
+    if (quickly(found->first, *values)) {
+      return SUCCESS;
+    }
+    std::vector<void*> addresses;
+    for (uint64_t& v : *values) {
+      addresses.push_back(&v);
+    }
+    if (emulate(found->first.c_str(), g[0], g[1], g[2], b[0], b[1], b[2], shared, addresses.data()) != 0) {
+      report(found->first + ": " + emulationFailure());
+      return LAUNCH_FAILURE;
+    }
+    return SUCCESS;
+  });
+}
+
+void counted(const char* kind, int change) {
+  Lock lock(mutex);
+  objects[kind] += change;
+}
+
+} // namespace standin
+
+using namespace standin;
+
+// --- what tests call ---
+
+EXPORT int standin_use_emulation(const char* path) {
+  Lock lock(mutex);
+  void* library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+  if (library == nullptr) {
+    report(dlerror());
+    return 1;
+  }
+  emulate = reinterpret_cast<decltype(emulate)>(dlsym(library, "emu_launch"));
+  emulationFailure = reinterpret_cast<decltype(emulationFailure)>(dlsym(library, "emu_failure"));
+  return emulate == nullptr || emulationFailure == nullptr;
+}
+
+// Arguments of a kernel: p an address, 4 and 8 numbers of so many bytes.
+EXPORT void standin_signature(const char* kernel, const char* kinds) {
+  Lock lock(mutex);
+  signatures[kernel] = kinds;
+}
+
+// Lets kernels of attention be computed without emulating their threads.
+EXPORT void standin_quick(int on) { quick = on != 0; }
+
+// Begins the schedule that belongs to a seed.
+EXPORT void standin_seed(unsigned long long value) {
+  Lock lock(mutex);
+  seed = value;
+  dice = value * 2654435769u + 88172645463325252ull;
+}
+
+// Forgets errors and orders for faults; memory and handles stay.
+EXPORT void standin_reset() {
+  Lock lock(mutex);
+  sticky = SUCCESS;
+  quick = false;
+  reports.clear();
+  allocationsToFault = launchesToRefuse = launchesToFail = 0;
+  refusals = 0;
+  total = 6ull << 30;
+  devices = 1;
+  driverVersion = runtimeVersion = 13010;
+  cudnnVersion = 91900;
+  cublasVersion = 130200;
+  std::fill(counts, counts + 3, 0);
+  standin_seed(1);
+}
+
+// What callers did wrong since it was last asked, one a line.
+EXPORT const char* standin_reports() {
+  Lock lock(mutex);
+  answer = reports;
+  reports.clear();
+  return answer.c_str();
+}
+
+// What has not been freed, one kind a line.
+EXPORT const char* standin_leaks() {
+  Lock lock(mutex);
+  runUntil(nullptr, allIdle);
+  answer.clear();
+  uint64_t bytes = 0;
+  size_t host = 0;
+  for (const auto& [address, b] : blocks) {
+    bytes += b.bytes;
+    host += b.host;
+  }
+  if (!blocks.empty()) {
+    answer += std::to_string(blocks.size()) + " allocations of " + std::to_string(bytes) + " bytes, " + std::to_string(host) + " of them on the host\n";
+  }
+  if (!streams.empty()) {
+    answer += std::to_string(streams.size()) + " streams\n";
+  }
+  if (!events.empty()) {
+    answer += std::to_string(events.size()) + " events\n";
+  }
+  if (!pools.empty()) {
+    answer += std::to_string(pools.size()) + " memory pools\n";
+  }
+  for (const auto& [kind, n] : objects) {
+    if (n != 0) {
+      answer += std::to_string(n) + " " + kind + "\n";
+    }
+  }
+  return answer.c_str();
+}
+
+EXPORT void standin_memory(unsigned long long bytes) {
+  Lock lock(mutex);
+  total = bytes;
+}
+
+EXPORT void standin_devices(int n) { devices = n; }
+
+// The n-th allocation of device memory from now on and all after it find none; 0: each finds some.
+EXPORT void standin_fail_allocation(long n) { allocationsToFault = n; }
+
+// The n-th launch from now on is refused.
+EXPORT void standin_refuse_launch(long n) { launchesToRefuse = n; }
+
+// The n-th launch from now on is taken and fails when it runs.
+EXPORT void standin_fail_launch(long n) { launchesToFail = n; }
+
+EXPORT void standin_refuse(int what) { refusals = what; }
+
+EXPORT void standin_versions(int driver, int runtime, long cublas, long cudnn) {
+  driverVersion = driver;
+  runtimeVersion = runtime;
+  cublasVersion = cublas;
+  cudnnVersion = cudnn;
+}
+
+EXPORT long standin_count(int what) { return counts[what]; }
