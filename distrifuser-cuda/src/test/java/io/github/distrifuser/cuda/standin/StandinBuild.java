@@ -89,7 +89,7 @@ final class StandinBuild {
       List<Unit> units =
           List.of(
               new Unit(defaults, DEFAULTS),
-              new Unit(SOURCES.resolve("nodevice.c"), List.of("-O1", "-fPIC", "-Wall")));
+              new Unit(SOURCES.resolve("nodevice.c"), DEFAULTS));
       return NativeBuild.build(
           l.name, units, List.of("-shared", "-Wl,-soname," + l.name), List.of());
     } catch (IOException e) {
