@@ -16,29 +16,22 @@ final class AttentionOps implements AutoCloseable {
     this.plans = new SdpaPlans(context);
   }
 
-  void attention(
-      Tensor q, Tensor k, Tensor v, int heads, float scale, boolean causal, Tensor out) {
+  void attention(Tensor q, Tensor k, Tensor v, int heads, float scale, boolean causal, Tensor out) {
     OperatorChecks.attention(context.dtype(), q, k, v, heads, out);
     if (out.shape().elements() == 0) {
       return;
     }
     SdpaPlans.Key key = SdpaPlans.Key.of(q, k, v, heads, out);
-    boolean aligned =
-        Address.alignment(q.address(), k.address(), v.address(), out.address()) >= 16;
+    boolean aligned = Address.alignment(q.address(), k.address(), v.address(), out.address()) >= 16;
     CudnnPlan plan = !causal && aligned && key.isEligible() ? plans.find(key) : null;
     if (plan == null) {
       own(key, q, k, v, scale, causal, out);
       return;
     }
     factor.put(scale);
-    long[] addresses = {
-      q.address(), k.address(), v.address(), out.address(), factor.address()
-    };
+    long[] addresses = {q.address(), k.address(), v.address(), out.address(), factor.address()};
     plan.execute(
-        context.dnn(),
-        SdpaPlans.IDS,
-        addresses,
-        context.workspace(plan.workspace(), "attention"));
+        context.dnn(), SdpaPlans.IDS, addresses, context.workspace(plan.workspace(), "attention"));
   }
 
   private void own(

@@ -88,8 +88,7 @@ final class ConvOps implements AutoCloseable {
   }
 
   /** Of pixels as rows. */
-  private void product(
-      Tensor x, ConvWeight w, long bias, @Nullable Tensor residual, Tensor out) {
+  private void product(Tensor x, ConvWeight w, long bias, @Nullable Tensor residual, Tensor out) {
     products.multiply(
         w.address(),
         bias,
@@ -109,7 +108,14 @@ final class ConvOps implements AutoCloseable {
       Tensor out) {
     ConvPlans.Key key =
         ConvPlans.Key.of(
-            x, w.shape(), w.biasAddress() != 0, geometry, channelBias, residual, out, Tensor::address);
+            x,
+            w.shape(),
+            w.biasAddress() != 0,
+            geometry,
+            channelBias,
+            residual,
+            out,
+            Tensor::address);
     ConvPlans.Choice choice = plans.choose(key);
     if (choice.plan() == null) {
       patches(x, w, geometry, out);
@@ -191,11 +197,7 @@ final class ConvOps implements AutoCloseable {
 
   /** {@code out = x + bias + channelBias + residual}. */
   private void add(
-      Tensor x,
-      long bias,
-      @Nullable Tensor channelBias,
-      @Nullable Tensor residual,
-      Tensor out) {
+      Tensor x, long bias, @Nullable Tensor channelBias, @Nullable Tensor residual, Tensor out) {
     long pixels = out.shape().dim(1) * out.shape().dim(2);
     int channels = out.size(3);
     context

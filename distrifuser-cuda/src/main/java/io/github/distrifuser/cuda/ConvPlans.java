@@ -206,11 +206,14 @@ final class ConvPlans implements AutoCloseable {
 
   @Override
   public void close() {
-    choices.values().stream().map(Choice::plan).forEach(p -> {
-      if (p != null) {
-        p.close();
-      }
-    });
+    choices.values().stream()
+        .map(Choice::plan)
+        .forEach(
+            p -> {
+              if (p != null) {
+                p.close();
+              }
+            });
     choices.clear();
   }
 }

@@ -16,8 +16,7 @@ final class ConvWeight extends CudaWeight {
         uploads,
         WeightUploads.aligned(shape.elements() * uploads.dtype().bytes())
             + (bias ? shape.dim(0) * uploads.dtype().bytes() : 0));
-    biasOffset =
-        bias ? WeightUploads.aligned(shape.elements() * uploads.dtype().bytes()) : 0;
+    biasOffset = bias ? WeightUploads.aligned(shape.elements() * uploads.dtype().bytes()) : 0;
   }
 
   static ConvWeight of(

@@ -60,8 +60,7 @@ final class Copies {
             source.byteSize(),
             (from, bytes) -> {
               FloatBuffer floats = bytes.asFloatBuffer();
-              floats.get(
-                  target, offset + Math.toIntExact(from / Float.BYTES), floats.remaining());
+              floats.get(target, offset + Math.toIntExact(from / Float.BYTES), floats.remaining());
             },
             context.compute());
   }

@@ -101,8 +101,7 @@ public final class CudaBackend implements Backend {
   public Tensor allocate(DType type, Shape shape) {
     enter();
     long bytes = Math.multiplyExact(shape.elements(), (long) type.bytes());
-    return Tensor.owning(
-        context.memory().allocate(bytes, "a tensor " + type + shape), type, shape);
+    return Tensor.owning(context.memory().allocate(bytes, "a tensor " + type + shape), type, shape);
   }
 
   @Override

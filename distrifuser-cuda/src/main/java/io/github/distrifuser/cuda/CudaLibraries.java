@@ -109,7 +109,8 @@ final class CudaLibraries {
   }
 
   private static void toolkit(Set<Path> to, Path home) {
-    for (String lib : List.of("lib64", "targets/x86_64-linux/lib", "targets/sbsa-linux/lib", "lib")) {
+    for (String lib :
+        List.of("lib64", "targets/x86_64-linux/lib", "targets/sbsa-linux/lib", "lib")) {
       to.add(home.resolve(lib));
     }
   }

@@ -55,8 +55,7 @@ final class CudaStream implements AutoCloseable {
   /** Within the device. */
   void copy(long source, long target, long bytes) {
     CudaErrors.check(
-        cudaMemcpyAsync(
-            to.of(target), from.of(source), bytes, cudaMemcpyDeviceToDevice, stream),
+        cudaMemcpyAsync(to.of(target), from.of(source), bytes, cudaMemcpyDeviceToDevice, stream),
         "cudaMemcpyAsync within the device");
   }
 

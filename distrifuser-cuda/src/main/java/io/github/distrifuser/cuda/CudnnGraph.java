@@ -142,9 +142,7 @@ final class CudnnGraph implements AutoCloseable {
 
   /** A result that only the graph sees, in floats. */
   Descriptor virtual(long[] dims, long[] strides) {
-    return begin(CUDNN_DATA_FLOAT, 16, dims, strides)
-        .flag(CUDNN_ATTR_TENSOR_IS_VIRTUAL)
-        .complete();
+    return begin(CUDNN_DATA_FLOAT, 16, dims, strides).flag(CUDNN_ATTR_TENSOR_IS_VIRTUAL).complete();
   }
 
   /** One float that the host gives with each execution. */
@@ -185,10 +183,8 @@ final class CudnnGraph implements AutoCloseable {
             .longs(CUDNN_ATTR_CONVOLUTION_DILATIONS, 1, 1)
             .complete();
     operations.add(
-        own(
-                new Descriptor(
-                    CUDNN_BACKEND_OPERATION_CONVOLUTION_FORWARD_DESCRIPTOR,
-                    "convolution operation"))
+        own(new Descriptor(
+                CUDNN_BACKEND_OPERATION_CONVOLUTION_FORWARD_DESCRIPTOR, "convolution operation"))
             .descriptors(CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_CONV_DESC, c)
             .descriptors(CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_X, x)
             .descriptors(CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_W, w)
@@ -229,8 +225,7 @@ final class CudnnGraph implements AutoCloseable {
   /** The graph of all operations, not complete yet. */
   Descriptor operationGraph() {
     return own(new Descriptor(CUDNN_BACKEND_OPERATIONGRAPH_DESCRIPTOR, "graph"))
-        .descriptors(
-            CUDNN_ATTR_OPERATIONGRAPH_OPS, operations.toArray(new Descriptor[0]));
+        .descriptors(CUDNN_ATTR_OPERATIONGRAPH_OPS, operations.toArray(new Descriptor[0]));
   }
 
   @Override

@@ -131,10 +131,13 @@ final class CudnnPlan implements AutoCloseable {
           heuristics.descriptors(CUDNN_ATTR_ENGINEHEUR_DEVICEPROP, deviceProperties);
         }
         heuristics.complete();
-        int n = (int) heuristics.get(CUDNN_ATTR_ENGINEHEUR_RESULTS, CUDNN_TYPE_BACKEND_DESCRIPTOR, 0, new Address());
+        int n =
+            (int)
+                heuristics.get(
+                    CUDNN_ATTR_ENGINEHEUR_RESULTS, CUDNN_TYPE_BACKEND_DESCRIPTOR, 0, new Address());
         List<Descriptor> all = new ArrayList<>();
         if (n == 0) {
-          reasons.append(CudaErrors.dnnText(0)).append("; ");
+          reasons.append(CudaErrors.dnnReason("no engine")).append("; ");
           return all;
         }
         try (PointerPointer<Pointer> list = new PointerPointer<>(n)) {
@@ -162,8 +165,7 @@ final class CudnnPlan implements AutoCloseable {
         reasons.append("an engine of lower precision or changing results; ");
         return null;
       }
-      Descriptor plan =
-          new Descriptor(CUDNN_BACKEND_EXECUTION_PLAN_DESCRIPTOR, "execution plan");
+      Descriptor plan = new Descriptor(CUDNN_BACKEND_EXECUTION_PLAN_DESCRIPTOR, "execution plan");
       try {
         if (handle != null) {
           plan.pointers(CUDNN_ATTR_EXECUTION_PLAN_HANDLE, CUDNN_TYPE_HANDLE, handle);
@@ -194,8 +196,7 @@ final class CudnnPlan implements AutoCloseable {
           PointerPointer<Pointer> list = new PointerPointer<>(1);
           IntPointer values = new IntPointer((long) CUDNN_NUMERICAL_NOTE_TYPE_COUNT)) {
         list.put(0, engine.handle());
-        configuration.get(
-            CUDNN_ATTR_ENGINECFG_ENGINE, CUDNN_TYPE_BACKEND_DESCRIPTOR, 1, list);
+        configuration.get(CUDNN_ATTR_ENGINECFG_ENGINE, CUDNN_TYPE_BACKEND_DESCRIPTOR, 1, list);
         long n =
             engine.get(
                 CUDNN_ATTR_ENGINE_NUMERICAL_NOTE,

@@ -82,7 +82,8 @@ final class Launches implements AutoCloseable {
   private int slot(ArgumentKind kind, Object value) {
     Kernel k = kernel();
     if (count >= k.arguments().size() || k.arguments().get(count).kind() != kind) {
-      throw new IllegalStateException("argument " + count + " is not " + kind + " " + value + " of " + k);
+      throw new IllegalStateException(
+          "argument " + count + " is not " + kind + " " + value + " of " + k);
     }
     return SLOT * count++;
   }
@@ -149,7 +150,8 @@ final class Launches implements AutoCloseable {
             function, blocks, 1, 1, k.threads(), 1, 1, 0, stream.handle(), addresses, null);
     if (status != 0) {
       CudaErrors.checkDriver(
-          status, "launch of kernel " + k.name() + ", " + blocks + " x " + k.threads() + " threads,");
+          status,
+          "launch of kernel " + k.name() + ", " + blocks + " x " + k.threads() + " threads,");
     }
   }
 

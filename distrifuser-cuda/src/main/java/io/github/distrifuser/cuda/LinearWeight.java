@@ -16,8 +16,7 @@ final class LinearWeight extends CudaWeight {
   private final int elementBytes;
   private final long biasOffset; // from the weight's first byte, or 0
 
-  private LinearWeight(
-      String name, Shape shape, long[] cuts, boolean bias, WeightUploads uploads) {
+  private LinearWeight(String name, Shape shape, long[] cuts, boolean bias, WeightUploads uploads) {
     super(name, shape, uploads, size(shape, bias, uploads));
     this.cuts = cuts;
     this.elementBytes = uploads.dtype().bytes();

@@ -117,13 +117,7 @@ final class MatmulPlans implements AutoCloseable {
    * @param name of the layer, for messages
    */
   void multiply(
-      long w,
-      long bias,
-      long out,
-      Operand x,
-      @Nullable Operand residual,
-      Operand y,
-      String name) {
+      long w, long bias, long out, Operand x, @Nullable Operand residual, Operand y, String name) {
     if (y.rows.allRows() == 0) {
       return;
     }
@@ -194,8 +188,7 @@ final class MatmulPlans implements AutoCloseable {
       set(desc, CUBLASLT_MATMUL_DESC_EPILOGUE, CUBLASLT_EPILOGUE_BIAS);
       setBias(desc, bias);
     }
-    cublasLtMatrixLayoutOpaque_t w =
-        layout(key.in, key.out, key.in, (int) key.x.batches(), 0);
+    cublasLtMatrixLayoutOpaque_t w = layout(key.in, key.out, key.in, (int) key.x.batches(), 0);
     cublasLtMatrixLayoutOpaque_t x = layout(key.in, key.x);
     cublasLtMatrixLayoutOpaque_t r = layout(key.out, key.residual);
     cublasLtMatrixLayoutOpaque_t y = layout(key.out, key.y);
@@ -206,11 +199,11 @@ final class MatmulPlans implements AutoCloseable {
         cublasLtMatmulAlgoGetHeuristic(
             context.blas(), desc, w, x, r, y, preference, 1, result, found);
     cublasLtMatmulPreferenceDestroy(preference);
-    Plan plan =
-        new Plan(desc, w, x, r, y, result, result.algo(), result.workspaceSize());
+    Plan plan = new Plan(desc, w, x, r, y, result, result.algo(), result.workspaceSize());
     if (status != 0 || found[0] == 0) {
       close(plan);
-      CudaErrors.checkBlas(status == 0 ? 15 : status, "search of an algorithm for " + name + " " + key);
+      CudaErrors.checkBlas(
+          status == 0 ? 15 : status, "search of an algorithm for " + name + " " + key);
     }
     return plan;
   }
@@ -272,8 +265,7 @@ final class MatmulPlans implements AutoCloseable {
 
   /** Room for one handle that a call makes. */
   private static final class Handle implements AutoCloseable {
-    final PointerPointer<Pointer> list =
-        new PointerPointer<>(1);
+    final PointerPointer<Pointer> list = new PointerPointer<>(1);
 
     @Override
     public void close() {

@@ -160,7 +160,6 @@ final class NormOps implements AutoCloseable {
         .warps(context.compute(), from.allRows());
   }
 
-
   @Override
   public void close() {
     shares.values().forEach(a -> context.memory().giveBack(a, context.compute()));

@@ -11,8 +11,7 @@ final class NormWeight extends CudaWeight {
     super(name, shape, uploads, 2 * Float.BYTES * shape.elements());
   }
 
-  static NormWeight of(
-      String name, WeightTensor weight, WeightTensor bias, WeightUploads uploads) {
+  static NormWeight of(String name, WeightTensor weight, WeightTensor bias, WeightUploads uploads) {
     NormWeight w = new NormWeight(name, WeightChecks.norm(weight, bias), uploads);
     try {
       uploads.put(weight, DType.F32, w.address());

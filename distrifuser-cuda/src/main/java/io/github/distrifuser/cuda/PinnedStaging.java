@@ -23,8 +23,7 @@ final class PinnedStaging implements AutoCloseable {
 
     Half() {
       CudaErrors.check(cudaHostAlloc(memory, BYTES, 0), "cudaHostAlloc of " + BYTES + " bytes");
-      bytes =
-          new BytePointer(memory).capacity(BYTES).asByteBuffer().order(ByteOrder.nativeOrder());
+      bytes = new BytePointer(memory).capacity(BYTES).asByteBuffer().order(ByteOrder.nativeOrder());
     }
 
     @Override

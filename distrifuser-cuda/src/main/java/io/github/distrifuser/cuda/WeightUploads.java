@@ -98,8 +98,7 @@ final class WeightUploads {
   }
 
   /** Sends the bytes and rearranges them on the device. */
-  private void convert(
-      WeightTensor source, DType dtype, long target, long[] dims, long[] strides) {
+  private void convert(WeightTensor source, DType dtype, long target, long[] dims, long[] strides) {
     long bytes = source.data().remaining();
     if (bytes == 0) {
       return;

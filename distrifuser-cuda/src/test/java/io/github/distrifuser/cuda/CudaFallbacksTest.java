@@ -45,8 +45,7 @@ class CudaFallbacksTest {
   }
 
   private static WeightTensor weight(float[] values, long... dims) {
-    ByteBuffer data =
-        ByteBuffer.allocateDirect(4 * values.length).order(ByteOrder.LITTLE_ENDIAN);
+    ByteBuffer data = ByteBuffer.allocateDirect(4 * values.length).order(ByteOrder.LITTLE_ENDIAN);
     data.asFloatBuffer().put(values);
     return new WeightTensor("w", "f", DType.F32, Shape.of(dims), data);
   }

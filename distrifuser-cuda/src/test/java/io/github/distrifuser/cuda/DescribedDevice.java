@@ -53,8 +53,7 @@ enum DescribedDevice {
   /** A descriptor of the device. */
   Descriptor describe() {
     return new Descriptor(CUDNN_BACKEND_DEVICEPROP_DESCRIPTOR, "device description")
-        .text(
-            CUDNN_ATTR_DEVICEPROP_JSON_REPRESENTATION, json.getBytes(StandardCharsets.US_ASCII))
+        .text(CUDNN_ATTR_DEVICEPROP_JSON_REPRESENTATION, json.getBytes(StandardCharsets.US_ASCII))
         .complete();
   }
 }

@@ -42,7 +42,8 @@ class WithoutDriverTest {
       Object provider = type.getDeclaredConstructor().newInstance();
       assertFalse(type.getMethod("unavailableReason").invoke(provider) == null);
     }
-    List<String> own = loaded.stream().filter(n -> n.startsWith("io.github.distrifuser.cuda.")).toList();
+    List<String> own =
+        loaded.stream().filter(n -> n.startsWith("io.github.distrifuser.cuda.")).toList();
     assertEquals(
         List.of(CudaBackendProvider.class.getName(), CudaLibraries.class.getName()),
         own.stream().filter(n -> !n.contains("$")).toList());

@@ -181,8 +181,7 @@ public final class PipelineCase {
   public void check(DistriPipeline pipeline, HalfErrors limits) {
     PipelineOutput out = run(pipeline, new ArrayList<>());
     try (SafetensorsFile f = ReferenceModels.tensors(name)) {
-      limits.assertWithin(
-          name + HALF_SUFFIX, ReferenceModels.array(f, LATENTS), out.latents());
+      limits.assertWithin(name + HALF_SUFFIX, ReferenceModels.array(f, LATENTS), out.latents());
     }
   }
 

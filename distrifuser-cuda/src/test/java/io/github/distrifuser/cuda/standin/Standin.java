@@ -59,7 +59,8 @@ public final class Standin {
 
     private static Core load() {
       StandinBuild.build();
-      Core core = Native.load(StandinBuild.FOLDER.resolve(StandinBuild.CORE).toString(), Core.class);
+      Core core =
+          Native.load(StandinBuild.FOLDER.resolve(StandinBuild.CORE).toString(), Core.class);
       if (core.standin_use_emulation(EmulatedKernels.library().toString()) != 0) {
         throw new IllegalStateException(core.standin_reports());
       }
@@ -67,9 +68,7 @@ public final class Standin {
         StringBuilder kinds = new StringBuilder();
         k.arguments()
             .forEach(
-                a ->
-                    kinds.append(
-                        a.kind() == ArgumentKind.POINTER ? "p" : "" + a.kind().bytes()));
+                a -> kinds.append(a.kind() == ArgumentKind.POINTER ? "p" : "" + a.kind().bytes()));
         core.standin_signature(k.name(), kinds.toString());
       }
       return core;
@@ -127,7 +126,10 @@ public final class Standin {
     Loaded.CORE.standin_devices(n);
   }
 
-  /** Lets the n-th allocation of device memory from now on, and all after it, find none; 0 ends that. */
+  /**
+   * Lets the n-th allocation of device memory from now on, and all after it, find none; 0 ends
+   * that.
+   */
   public static void failAllocation(long n) {
     Loaded.CORE.standin_fail_allocation(new NativeLong(n));
   }
