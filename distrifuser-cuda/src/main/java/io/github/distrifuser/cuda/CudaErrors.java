@@ -74,6 +74,13 @@ final class CudaErrors {
 
   /** Name of a status of cuDNN and the reason that it left; forgets the reason. */
   static String dnnText(int status) {
+    String name = text(cudnnGetErrorString(status));
+    String reason = dnnReason("");
+    return reason.isEmpty() ? name : name + ": " + reason;
+  }
+
+  /** The reason that cuDNN left for what it did last, which it then forgets; or another text. */
+  static String dnnReason(String otherwise) {
     byte[] b = new byte[TEXT];
     cudnnGetLastErrorString(b, b.length);
     int n = 0;
@@ -81,8 +88,7 @@ final class CudaErrors {
       n++;
     }
     String reason = new String(b, 0, n, StandardCharsets.UTF_8).replace('\n', ' ').trim();
-    String name = text(cudnnGetErrorString(status));
-    return reason.isEmpty() ? name : name + ": " + reason;
+    return reason.isEmpty() ? otherwise : reason;
   }
 
   private static String text(BytePointer p) {

@@ -137,7 +137,7 @@ final class CudnnPlan implements AutoCloseable {
                     CUDNN_ATTR_ENGINEHEUR_RESULTS, CUDNN_TYPE_BACKEND_DESCRIPTOR, 0, new Address());
         List<Descriptor> all = new ArrayList<>();
         if (n == 0) {
-          reasons.append(CudaErrors.dnnText(0)).append("; ");
+          reasons.append(CudaErrors.dnnReason("no engine")).append("; ");
           return all;
         }
         try (PointerPointer<Pointer> list = new PointerPointer<>(n)) {

@@ -1,7 +1,12 @@
 package io.github.distrifuser.cuda;
 
+import static java.nio.file.StandardOpenOption.CREATE;
+import static java.nio.file.StandardOpenOption.WRITE;
+
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.nio.channels.FileChannel;
+import java.nio.channels.FileLock;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -44,6 +49,35 @@ public final class NativeBuild {
    */
   public static synchronized Path build(
       String name, List<Unit> units, List<String> link, List<Path> inputs) {
+    Path[] made = new Path[1];
+    locked(TOP, () -> made[0] = buildAlone(name, units, link, inputs));
+    return made[0];
+  }
+
+  /** Something that takes files for itself. */
+  public interface Task {
+    void run() throws IOException;
+  }
+
+  /** Runs a task while no other process runs one for this folder. */
+  public static synchronized void locked(Path folder, Task task) {
+    try {
+      Files.createDirectories(folder);
+      try (FileChannel file = FileChannel.open(folder.resolve("lock"), CREATE, WRITE)) {
+        FileLock lock = file.lock();
+        try {
+          task.run();
+        } finally {
+          lock.release();
+        }
+      }
+    } catch (IOException e) {
+      throw new UncheckedIOException(folder.toString(), e);
+    }
+  }
+
+  private static Path buildAlone(
+      String name, List<Unit> units, List<String> link, List<Path> inputs) throws IOException {
     try {
       Path folder = TOP.resolve(key(name, units, link, inputs));
       Path made = folder.resolve(name);
@@ -67,7 +101,7 @@ public final class NativeBuild {
       start(line).await();
       return Files.move(unfinished, made, StandardCopyOption.ATOMIC_MOVE);
     } catch (IOException e) {
-      throw new UncheckedIOException(name + " cannot be built", e);
+      throw new IOException(name + " cannot be built: " + e.getMessage(), e);
     }
   }
 

@@ -56,22 +56,21 @@ final class StandinBuild {
 
   /** Builds what is not built yet and puts it into {@link #FOLDER}. */
   static void build() {
-    try {
-      Files.createDirectories(FOLDER);
-      Path core =
-          NativeBuild.build(
-              CORE,
-              List.of(
-                  new Unit(SOURCES.resolve("device.cpp"), options("default")),
-                  new Unit(SOURCES.resolve("math.cpp"), options("default"))),
-              List.of("-shared", "-Wl,-soname," + CORE, "-ldl"),
-              inputs());
-      place(core, CORE);
-      for (Library l : LIBRARIES) {
-        place(library(l, core), l.name);
-      }
-    } catch (IOException e) {
-      throw new UncheckedIOException("the stand-in libraries cannot be built", e);
+    NativeBuild.locked(FOLDER, StandinBuild::buildAlone);
+  }
+
+  private static void buildAlone() throws IOException {
+    Path core =
+        NativeBuild.build(
+            CORE,
+            List.of(
+                new Unit(SOURCES.resolve("device.cpp"), options("default")),
+                new Unit(SOURCES.resolve("math.cpp"), options("default"))),
+            List.of("-shared", "-Wl,-soname," + CORE, "-ldl"),
+            inputs());
+    place(core, CORE);
+    for (Library l : LIBRARIES) {
+      place(library(l, core), l.name);
     }
   }
 
@@ -82,9 +81,7 @@ final class StandinBuild {
       Files.createDirectories(WORK);
       Path defaults = defaults(new Library(l.name, l.bindings, false, l.prefix, NO_DEVICE, ""));
       List<Unit> units =
-          List.of(
-              new Unit(defaults, DEFAULTS),
-              new Unit(SOURCES.resolve("nodevice.c"), List.of("-O1", "-fPIC", "-Wall")));
+          List.of(new Unit(defaults, DEFAULTS), new Unit(SOURCES.resolve("nodevice.c"), DEFAULTS));
       return NativeBuild.build(
           l.name, units, List.of("-shared", "-Wl,-soname," + l.name), List.of());
     } catch (IOException e) {
