@@ -124,11 +124,7 @@ public final class Calibration {
   }
 
   private static Step steps(
-      Workload part,
-      BackendProvider provider,
-      WeightStore weights,
-      int threads,
-      Phaser together) {
+      Workload part, BackendProvider provider, WeightStore weights, int threads, Phaser together) {
     try (Backend computing = provider.create(new BackendOptions(part.dtype(), threads, 0))) {
       OperatorTimer timer = new OperatorTimer(computing);
       List<OperatorTimer.Sample> samples = new ArrayList<>();

@@ -125,11 +125,11 @@ public final class PlotCommand {
           names.stream()
               .filter(lines::containsKey)
               .forEach(
-              name -> {
-                TreeMap<Integer, Double> points = lines.get(name);
-                drawn.add(line(name, names.indexOf(name), points));
-                points.keySet().forEach(n -> ideal.put(n, (double) n));
-              });
+                  name -> {
+                    TreeMap<Integer, Double> points = lines.get(name);
+                    drawn.add(line(name, names.indexOf(name), points));
+                    points.keySet().forEach(n -> ideal.put(n, (double) n));
+                  });
           if (measure == Measure.SPEEDUP) {
             drawn.add(line("ideal", Panel.Line.COMPARISON, ideal));
           }
