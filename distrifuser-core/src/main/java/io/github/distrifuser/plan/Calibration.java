@@ -15,10 +15,9 @@ import java.util.Collection;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
-import java.util.concurrent.BrokenBarrierException;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
-import java.util.concurrent.CyclicBarrier;
+import java.util.concurrent.Phaser;
 
 /**
  * This machine's CPUs, measured: a few steps of the model with random weights on one rank, operator
@@ -36,8 +35,12 @@ public final class Calibration {
   private final int cores;
   private final Map<Integer, MeasuredDevice> byThreads;
 
-  private Calibration(int cores, Map<Integer, MeasuredDevice> byThreads) {
+  private final LoopbackProbe.Costs messages;
+
+  private Calibration(
+      int cores, LoopbackProbe.Costs messages, Map<Integer, MeasuredDevice> byThreads) {
     this.cores = cores;
+    this.messages = messages;
     this.byThreads = byThreads;
   }
 
@@ -62,7 +65,7 @@ public final class Calibration {
             threads(cores, n), t -> measure(workload, provider, weights, t, cores / t, messages));
       }
     }
-    return new Calibration(cores, byThreads);
+    return new Calibration(cores, messages, byThreads);
   }
 
   private static int threads(int cores, int ranks) {
@@ -78,9 +81,9 @@ public final class Calibration {
     return d;
   }
 
-  /** Between processes of this machine. What the cores do for messages is the device's time. */
+  /** Between processes of this machine. What cores do for messages is the devices' time. */
   public LinkModel link() {
-    return new LinkModel("loopback", Double.MAX_VALUE, 0, 0, false);
+    return new LinkModel("loopback", Double.MAX_VALUE, messages.latency() / 2, 0, false);
   }
 
   /** One rank's step. */
@@ -94,7 +97,7 @@ public final class Calibration {
       int side,
       LoopbackProbe.Costs messages) {
     Workload part = workload.part(side);
-    CyclicBarrier together = new CyclicBarrier(side);
+    Phaser together = new Phaser(side);
     List<CompletableFuture<Step>> ranks = new ArrayList<>();
     for (int i = 0; i < side; i++) {
       ranks.add(
@@ -121,11 +124,7 @@ public final class Calibration {
   }
 
   private static Step steps(
-      Workload part,
-      BackendProvider provider,
-      WeightStore weights,
-      int threads,
-      CyclicBarrier together) {
+      Workload part, BackendProvider provider, WeightStore weights, int threads, Phaser together) {
     try (Backend computing = provider.create(new BackendOptions(part.dtype(), threads, 0))) {
       OperatorTimer timer = new OperatorTimer(computing);
       List<OperatorTimer.Sample> samples = new ArrayList<>();
@@ -135,7 +134,7 @@ public final class Calibration {
         NdArray sample = part.sample();
         for (int i = 0; i < UNTIMED + TIMED; i++) {
           timer.beginStep();
-          together.await();
+          together.arriveAndAwaitAdvance();
           long start = System.nanoTime();
           d.predict(sample, 500);
           if (i >= UNTIMED) {
@@ -145,14 +144,8 @@ public final class Calibration {
         }
       }
       return new Step(samples, seconds);
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
-      throw new IllegalStateException("the calibration was interrupted", e);
-    } catch (BrokenBarrierException e) {
-      throw new IllegalStateException("another rank of the calibration failed", e);
-    } catch (RuntimeException | Error e) {
-      together.reset(); // the others need not wait
-      throw e;
+    } finally {
+      together.arriveAndDeregister(); // where it failed, the others need not wait
     }
   }
 }

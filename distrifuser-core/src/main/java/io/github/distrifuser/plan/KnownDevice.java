@@ -34,8 +34,9 @@ public enum KnownDevice {
   L4("L4", 121e12, 30.3e12, 300e9, 24, 0);
 
   /**
-   * What the published implementation reaches on A100s, by which the paper's table was fitted
-   * (docs/PERFORMANCE.md, The planner):
+   * What the published implementation reaches on A100s, chosen by hand so that the paper's table
+   * comes out (docs/PERFORMANCE.md, The planner). The reasons given are what makes them plausible;
+   * nobody measured them apart:
    *
    * <ul>
    *   <li>53 % of the tensor cores' figure and 75 % of the memory's: what the one-GPU column says

@@ -6,18 +6,19 @@ import java.util.Locale;
 
 /**
  * Links by name. Figures are those of one rank and one direction; each rank is taken to have a link
- * of its own.
+ * of its own. The most that a link carries is from its specification. Which share of it is reached
+ * and the latencies of NVLink were chosen with the paper's table in sight (docs/PERFORMANCE.md, The
+ * planner); those of the other links are estimates that nothing here was held to.
  *
  * <table>
  * <caption>Sources</caption>
- * <tr><td>NVLink<td>The device's data sheet ({@link KnownDevice}), of which NCCL reaches 77 %: 230
- * of A100's 300 GB/s, as NVIDIA's nccl-tests report for all_gather and all_reduce among eight. 30
- * microseconds for a small operation of two ranks and 3 for each rank more, as they report for small
- * sizes within a host.
+ * <tr><td>NVLink<td>The device's data sheet ({@link KnownDevice}). 77 % of it, 230 of A100's 300
+ * GB/s, is at the upper end of what users of NVIDIA's nccl-tests report (from 200 GB/s). 30
+ * microseconds for a small operation of two ranks, and 3 for each rank more, are NCCL's ten and what
+ * the streams' events and copies of torch.distributed add
  * <tr><td>PCIe 4<td>PCI Express Base Specification 4.0: 16 GT/s on 16 lanes with 128b/130b coding is
- * 31.5 GB/s, of which 70 % are reached through the host's bridges
- * <tr><td>Ethernet, 100 Gb<td>IEEE 802.3: 100 Gbit/s is 12.5 GB/s, of which 85 % are reached; a small
- * operation passes the host twice and the network once
+ * 31.5 GB/s; 70 % estimated
+ * <tr><td>Ethernet, 100 Gb<td>IEEE 802.3: 100 Gbit/s is 12.5 GB/s; 85 % estimated
  * </table>
  */
 public enum KnownLink {

@@ -39,9 +39,9 @@ final class LoopbackProbe {
    * @param secondsPerByte of a rank that sends and receives as much at the same time
    */
   record Costs(double latency, double secondsPerByte) {
-    /** Posting and handling messages, a send and a receive of which make one exchange. */
+    /** Of a core, for posting and handling messages: half of what four take in an exchange. */
     double seconds(int messages) {
-      return messages * latency / 4; // two on each side share what an exchange takes
+      return messages * latency / 8;
     }
   }
 

@@ -62,14 +62,14 @@ final class Converters {
     }
   }
 
-  static final class GeneratorOf implements ITypeConverter<RunOptions.GeneratorKind> {
+  static final class GeneratorOf implements ITypeConverter<PipelineOptions.GeneratorKind> {
     @Override
-    public RunOptions.GeneratorKind convert(String v) {
+    public PipelineOptions.GeneratorKind convert(String v) {
       return choose(
           new TreeMap<>(
               Map.of(
-                  "torch-cpu", RunOptions.GeneratorKind.TORCH_CPU,
-                  "torch-cuda", RunOptions.GeneratorKind.TORCH_CUDA)),
+                  "torch-cpu", PipelineOptions.GeneratorKind.TORCH_CPU,
+                  "torch-cuda", PipelineOptions.GeneratorKind.TORCH_CUDA)),
           v);
     }
   }
@@ -154,6 +154,22 @@ final class Converters {
     @Override
     int least() {
       return 2;
+    }
+  }
+
+  /** One or more words, up to the next option; the last occurrence of the option wins. */
+  static final class Words implements IParameterConsumer {
+    @Override
+    public void consumeParameters(Stack<String> args, ArgSpec option, CommandSpec command) {
+      List<String> words = new ArrayList<>();
+      while (!args.isEmpty() && !args.peek().startsWith("--")) {
+        words.add(args.pop());
+      }
+      if (words.isEmpty()) {
+        throw new CommandLine.ParameterException(
+            command.commandLine(), ((OptionSpec) option).longestName() + " expects a value");
+      }
+      option.setValue(words);
     }
   }
 }

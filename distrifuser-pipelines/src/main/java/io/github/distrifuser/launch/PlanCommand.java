@@ -169,14 +169,14 @@ public final class PlanCommand {
             "ranks",
             "latency (s)",
             Panel.Axes.DOUBLING_X,
-            List.of(new Panel.Line(line, ranks, seconds, false))),
+            List.of(new Panel.Line(line, 0, ranks, seconds))),
         new Panel(
             w.steps() + " steps",
             "ranks",
             "speed-up",
             Panel.Axes.DOUBLING,
             List.of(
-                new Panel.Line(line, ranks, speedups, false),
-                new Panel.Line("ideal", ranks, ranks, true))));
+                new Panel.Line(line, 0, ranks, speedups),
+                new Panel.Line("ideal", Panel.Line.COMPARISON, ranks, ranks))));
   }
 }

@@ -36,6 +36,9 @@ public final class PlotCommand {
   /** For each measure each line's values by the number of ranks. */
   private final Map<Measure, Map<String, TreeMap<Integer, Double>>> values = new TreeMap<>();
 
+  /** Lines in the order in which they were given, which is that of their colours. */
+  private final List<String> names = new ArrayList<>();
+
   private PlotCommand() {}
 
   /**
@@ -49,6 +52,9 @@ public final class PlotCommand {
 
   private void run(PlotOptions options) {
     for (PlotOptions.Source s : options.sources()) {
+      if (!names.contains(s.line())) {
+        names.add(s.line());
+      }
       read(s);
     }
     addSpeedups();
@@ -116,13 +122,16 @@ public final class PlotCommand {
         (measure, lines) -> {
           List<Panel.Line> drawn = new ArrayList<>();
           TreeMap<Integer, Double> ideal = new TreeMap<>();
-          lines.forEach(
-              (name, points) -> {
-                drawn.add(line(name, points, false));
-                points.keySet().forEach(n -> ideal.put(n, (double) n));
-              });
+          names.stream()
+              .filter(lines::containsKey)
+              .forEach(
+                  name -> {
+                    TreeMap<Integer, Double> points = lines.get(name);
+                    drawn.add(line(name, names.indexOf(name), points));
+                    points.keySet().forEach(n -> ideal.put(n, (double) n));
+                  });
           if (measure == Measure.SPEEDUP) {
-            drawn.add(line("ideal", ideal, true));
+            drawn.add(line("ideal", Panel.Line.COMPARISON, ideal));
           }
           String above = panels.isEmpty() ? title : "";
           panels.add(new Panel(above, "ranks", measure.title, measure.axes, drawn));
@@ -130,11 +139,11 @@ public final class PlotCommand {
     return panels;
   }
 
-  private static Panel.Line line(String name, TreeMap<Integer, Double> points, boolean thin) {
+  private static Panel.Line line(String name, int colour, TreeMap<Integer, Double> points) {
     return new Panel.Line(
         name,
+        colour,
         points.keySet().stream().map(Integer::doubleValue).toList(),
-        List.copyOf(points.values()),
-        thin);
+        List.copyOf(points.values()));
   }
 }

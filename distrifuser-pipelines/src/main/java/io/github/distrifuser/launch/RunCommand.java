@@ -7,11 +7,7 @@ import io.github.distrifuser.pipelines.ImageSize;
 import io.github.distrifuser.pipelines.ModelSource;
 import io.github.distrifuser.pipelines.OutputType;
 import io.github.distrifuser.pipelines.PipelineOutput;
-import io.github.distrifuser.pipelines.Pipelines;
 import io.github.distrifuser.progress.ProgressReporter;
-import io.github.distrifuser.random.Generator;
-import io.github.distrifuser.random.TorchCudaGenerator;
-import io.github.distrifuser.random.TorchGenerator;
 import io.github.distrifuser.tensor.DType;
 import io.github.distrifuser.tensor.NdArray;
 import io.github.distrifuser.weights.SafetensorsFile;
@@ -19,7 +15,6 @@ import io.github.distrifuser.weights.SafetensorsWriter;
 import io.github.distrifuser.weights.WeightTensor;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
@@ -37,11 +32,6 @@ public final class RunCommand {
 
   private static final String ASTRONAUT =
       "Astronaut in a jungle, cold color palette, muted colors, detailed, 8k";
-
-  /**
-   * How long ranks wait for rank 0 to decode and write: one that dies or hangs is noticed sooner.
-   */
-  private static final Duration RESULTS_TIMEOUT = Duration.ofDays(1);
 
   private final RunOptions options;
 
@@ -93,19 +83,7 @@ public final class RunCommand {
 
   private void run() {
     checkTargets();
-    long begin = System.nanoTime();
-    try (DistriPipeline pipeline =
-        Pipelines.fromPretrained(options.distriConfig(), options.model, options.loadOptions())) {
-      double loadSeconds = (System.nanoTime() - begin) * 1e-9;
-      try {
-        run(pipeline, loadSeconds);
-        // No rank leaves before rank 0 has written all: one that fails in it is noticed.
-        pipeline.communicator().barrier();
-      } catch (RuntimeException | Error e) {
-        pipeline.communicator().abort(CommandLineTool.message(e));
-        throw e;
-      }
-    }
+    PipelineRun.run(options, this::run);
   }
 
   private void run(DistriPipeline pipeline, double loadSeconds) {
@@ -118,12 +96,6 @@ public final class RunCommand {
     }
   }
 
-  /** Rank 0 decodes and writes; however long that takes, the others wait for it. */
-  private static void expectResults(DistriPipeline pipeline) {
-    pipeline.communicator().progress("writing the results");
-    pipeline.communicator().setTimeout(RESULTS_TIMEOUT);
-  }
-
   // --- modes ---
 
   private void generate(DistriPipeline pipeline, GenerationRequest request, double loadSeconds) {
@@ -131,7 +103,7 @@ public final class RunCommand {
     long begin = System.nanoTime();
     PipelineOutput out = pipeline.generate(withGenerator(request));
     double seconds = (System.nanoTime() - begin) * 1e-9;
-    expectResults(pipeline);
+    PipelineRun.expectResults(pipeline);
     List<Path> files = pipeline.rank() == 0 ? save(out) : List.of();
     report(pipeline, out, loadSeconds, List.of(seconds), seconds);
     if (pipeline.rank() == 0) {
@@ -164,7 +136,7 @@ public final class RunCommand {
       throw new IllegalStateException("--test_times must be positive");
     }
     double latency = latency(seconds, options.ignoreRatio);
-    expectResults(pipeline);
+    PipelineRun.expectResults(pipeline);
     if (pipeline.rank() == 0 && options.outputPath != null) {
       save(last);
     }
@@ -189,23 +161,13 @@ public final class RunCommand {
   // --- the request ---
 
   private GenerationRequest request(DistriPipeline pipeline) {
-    int size = pipeline.defaultSize();
-    Integer height = options.height();
-    Integer width = options.width();
     try {
       GenerationRequest.Builder b =
-          GenerationRequest.builder()
+          options
+              .requestBuilder(pipeline.defaultSize())
               .prompt(prompt())
-              .height(height == null ? size : height)
-              .width(width == null ? size : width)
-              .numInferenceSteps(options.numInferenceSteps)
-              .guidanceScale(options.guidanceScale)
-              .guidanceRescale(options.guidanceRescale)
               .denoisingEnd(options.denoisingEnd)
               .numImagesPerPrompt(options.numImagesPerPrompt)
-              .eta(options.eta)
-              .clipSkip(options.clipSkip)
-              .longPrompts(options.longPrompts)
               .outputType(options.outputType)
               .originalSize(pair(options.originalSize))
               .targetSize(pair(options.targetSize))
@@ -213,12 +175,6 @@ public final class RunCommand {
               .negativeTargetSize(pair(options.negativeTargetSize));
       if (options.prompt2 != null) {
         b.prompt2(options.prompt2);
-      }
-      if (options.negativePrompt != null) {
-        b.negativePrompt(options.negativePrompt);
-      }
-      if (options.negativePrompt2 != null) {
-        b.negativePrompt2(options.negativePrompt2);
       }
       ImageSize crops = pair(options.cropsCoordsTopLeft);
       if (crops != null) {
@@ -250,11 +206,7 @@ public final class RunCommand {
 
   /** Each run draws the same noise. */
   private GenerationRequest withGenerator(GenerationRequest request) {
-    Generator g =
-        options.generator == RunOptions.GeneratorKind.TORCH_CPU
-            ? new TorchGenerator(options.seed)
-            : new TorchCudaGenerator(options.seed);
-    return request.toBuilder().generator(g).build();
+    return request.toBuilder().generator(options.generator(options.seed)).build();
   }
 
   private static NdArray readLatents(Path file) {
@@ -281,24 +233,9 @@ public final class RunCommand {
   /** A folder that is not there is told before minutes are spent. */
   private void checkTargets() {
     boolean writes = options.mode == RunOptions.Mode.GENERATION || options.outputPath != null;
-    checkTarget("--output_path", writes ? target() : null);
-    checkTarget("--report", options.report);
-    checkTarget("--trace", options.trace);
-  }
-
-  private static void checkTarget(String option, @Nullable Path file) {
-    if (file == null) {
-      return;
-    }
-    Path parent = file.toAbsolutePath().getParent();
-    if (parent == null || Files.isDirectory(file)) {
-      throw new CommandLineTool.UsageException(
-          new IllegalArgumentException(option + ": " + file + " is a folder"));
-    }
-    if (!Files.isDirectory(parent)) {
-      throw new CommandLineTool.UsageException(
-          new IllegalArgumentException(option + ": " + file + ": there is no folder " + parent));
-    }
+    Targets.file("--output_path", writes ? target() : null);
+    Targets.file("--report", options.report);
+    Targets.file("--trace", options.trace);
   }
 
   private List<Path> save(PipelineOutput out) {

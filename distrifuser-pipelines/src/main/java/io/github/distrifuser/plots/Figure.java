@@ -143,14 +143,14 @@ public final class Figure {
     } else {
       c.getStyler().setYAxisMin(0.0);
     }
-    for (int i = 0; i < p.lines().size(); i++) {
-      Panel.Line line = p.lines().get(i);
+    for (Panel.Line line : p.lines()) {
+      boolean thin = line.colour() < 0;
       XYSeries s =
           c.addSeries(line.name(), places(line.x(), doublingX), places(line.y(), doublingY));
-      s.setLineColor(line.thin() ? Color.GRAY : COLOURS.get(i % COLOURS.size()));
-      s.setLineStyle(new BasicStroke(line.thin() ? 1 : 2));
+      s.setLineColor(thin ? Color.GRAY : COLOURS.get(line.colour() % COLOURS.size()));
+      s.setLineStyle(new BasicStroke(thin ? 1 : 2));
       s.setMarkerColor(s.getLineColor());
-      s.setMarker(line.thin() ? SeriesMarkers.NONE : SeriesMarkers.CIRCLE);
+      s.setMarker(thin ? SeriesMarkers.NONE : SeriesMarkers.CIRCLE);
     }
     return c;
   }

@@ -27,11 +27,14 @@ public record Panel(String title, String xTitle, String yTitle, Axes axes, List<
    * One line with a mark at each point.
    *
    * @param name in the legend
+   * @param colour number of its colour; {@link #COMPARISON} for a thin grey line without marks
    * @param x ascending; positive where the axis doubles
    * @param y one a point
-   * @param thin whether it is for comparison only, without marks
    */
-  public record Line(String name, List<Double> x, List<Double> y, boolean thin) {
+  public record Line(String name, int colour, List<Double> x, List<Double> y) {
+    /** The colour of what is there to compare with. */
+    public static final int COMPARISON = -1;
+
     public Line {
       if (x.isEmpty() || x.size() != y.size()) {
         throw new IllegalArgumentException(

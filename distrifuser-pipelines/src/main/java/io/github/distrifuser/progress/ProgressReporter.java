@@ -64,6 +64,11 @@ public final class ProgressReporter implements AutoCloseable {
             .build());
   }
 
+  /** Whether there is a bar to see. */
+  boolean isShown() {
+    return bar != null;
+  }
+
   /** One step is done. */
   public void step() {
     if (bar != null) {

@@ -17,6 +17,8 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.Random;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.Stream;
@@ -197,10 +199,10 @@ class HubFaultsTest {
     "429, RateLimit, api;r=0;t=0"
   })
   void aBusyHubIsAskedAgain(int status, String header, String value) throws IOException {
-    AtomicInteger asked = new AtomicInteger();
+    Set<String> asked = ConcurrentHashMap.newKeySet(); // downloads are parallel
     server.setFault(
         (r, x, b) -> {
-          boolean refuse = asked.getAndIncrement() % 3 == 0;
+          boolean refuse = asked.add(x.getRequestMethod() + " " + x.getRequestURI());
           if (refuse) {
             x.getResponseHeaders().set(header, value);
             x.sendResponseHeaders(status, -1);

@@ -1,0 +1,5 @@
+/** Pages that show results. */
+@NullMarked
+package io.github.distrifuser.html;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,5 @@
+/** The measures against torchmetrics, lpips and clean-fid. */
+@NullMarked
+package io.github.distrifuser.metrics;
+
+import org.jspecify.annotations.NullMarked;
