@@ -304,7 +304,8 @@ struct Running {
     for (int64_t n = 0; n < d[0]; n++) {
       for (int64_t h = 0; h < d[2]; h++) {
         for (int64_t w = 0; w < d[3]; w++, i += d[1]) {
-          const int64_t from = (a.b.dims[0] > 1 ? n * a.b.strides[0] : 0) + (a.b.dims[2] > 1 ? h * a.b.strides[2] + w * a.b.strides[3] : 0);
+          const int64_t from = (a.b.dims[0] > 1 ? n * a.b.strides[0] : 0) + (a.b.dims[2] > 1 ? h * a.b.strides[2] : 0) +
+                               (a.b.dims[3] > 1 ? w * a.b.strides[3] : 0);
           widen(a.b.type, at(a.b) + from * width(a.b.type), row.data(), d[1]);
           for (int64_t c = 0; c < d[1]; c++) {
             x[i + c] += row[c];
