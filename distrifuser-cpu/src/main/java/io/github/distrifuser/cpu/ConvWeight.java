@@ -4,6 +4,7 @@ import static org.bytedeco.dnnl.global.dnnl.dnnl_memory_desc_get_size;
 
 import io.github.distrifuser.tensor.DType;
 import io.github.distrifuser.tensor.Shape;
+import io.github.distrifuser.weights.HalfFloats;
 import io.github.distrifuser.weights.WeightTensor;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
@@ -80,6 +81,59 @@ final class ConvWeight extends NativeWeight {
     WeightPacker.repack(shape(), dtype, first.layout, first.memory, p.layout, p.memory);
     packings.add(p);
     return p;
+  }
+
+  /** Reads filters of 3 x 3 channel by channel, as floats. */
+  Reader reader() {
+    return new Reader(packing());
+  }
+
+  /** All filters' taps of one input channel. */
+  final class Reader {
+    private final Packing packing;
+    private final int[] outAt;
+    private final int[] inAt;
+    private final int[] downAt;
+    private final int[] acrossAt;
+    private final int run;
+
+    private Reader(Packing packing) {
+      this.packing = packing;
+      outAt = packing.layout.offsets(0);
+      inAt = packing.layout.offsets(1);
+      downAt = packing.layout.offsets(2);
+      acrossAt = packing.layout.offsets(3);
+      run = WinogradConv.run(outAt, shape().size(0));
+    }
+
+    /** Fills {@code [kh * kw, out]} with the taps of an input channel. */
+    void read(int channel, float[] target) {
+      int outs = shape().size(0);
+      short[] words = new short[run];
+      int tap = 0;
+      for (int y : downAt) {
+        for (int x : acrossAt) {
+          int at = inAt[channel] + y + x;
+          for (int o = 0; o < outs; o += run) {
+            int n = Math.min(run, outs - o);
+            if (dtype == DType.F32) {
+              packing.memory.floats(0).get(at + outAt[o], target, tap * outs + o, n);
+            } else {
+              packing.memory.shorts(0).get(at + outAt[o], words, 0, n);
+              widen(words, target, tap * outs + o, n);
+            }
+          }
+          tap++;
+        }
+      }
+    }
+
+    private void widen(short[] words, float[] target, int to, int n) {
+      for (int i = 0; i < n; i++) {
+        target[to + i] =
+            dtype == DType.F16 ? HalfFloats.f16ToFloat(words[i]) : HalfFloats.bf16ToFloat(words[i]);
+      }
+    }
   }
 
   long biasAddress() {
