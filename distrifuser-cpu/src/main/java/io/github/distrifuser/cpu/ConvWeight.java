@@ -106,24 +106,23 @@ final class ConvWeight extends NativeWeight {
       run = WinogradConv.run(outAt, shape().size(0));
     }
 
-    /** Fills {@code [kh * kw, out]} with the taps of an input channel. */
-    void read(int channel, float[] target) {
+    /** Fills {@code [kw][kh][out]} with the taps of an input channel. */
+    void read(int channel, float[][][] target) {
       int outs = shape().size(0);
       short[] words = new short[run];
-      int tap = 0;
-      for (int y : downAt) {
-        for (int x : acrossAt) {
-          int at = inAt[channel] + y + x;
+      for (int y = 0; y < downAt.length; y++) {
+        for (int x = 0; x < acrossAt.length; x++) {
+          float[] tap = target[x][y];
+          int at = inAt[channel] + downAt[y] + acrossAt[x];
           for (int o = 0; o < outs; o += run) {
             int n = Math.min(run, outs - o);
             if (dtype == DType.F32) {
-              packing.memory.floats(0).get(at + outAt[o], target, tap * outs + o, n);
+              packing.memory.floats(0).get(at + outAt[o], tap, o, n);
             } else {
               packing.memory.shorts(0).get(at + outAt[o], words, 0, n);
-              widen(words, target, tap * outs + o, n);
+              widen(words, tap, o, n);
             }
           }
-          tap++;
         }
       }
     }

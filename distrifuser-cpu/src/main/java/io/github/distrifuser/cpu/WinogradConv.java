@@ -3,6 +3,7 @@ package io.github.distrifuser.cpu;
 import static io.github.distrifuser.cpu.WinogradTransform.IN;
 import static io.github.distrifuser.cpu.WinogradTransform.OUT;
 import static io.github.distrifuser.cpu.WinogradTransform.PRODUCTS;
+import static io.github.distrifuser.cpu.WinogradTransform.TAPS;
 import static org.bytedeco.dnnl.global.dnnl.DNNL_ARG_DST;
 import static org.bytedeco.dnnl.global.dnnl.DNNL_ARG_SRC;
 import static org.bytedeco.dnnl.global.dnnl.DNNL_ARG_WEIGHTS;
@@ -25,13 +26,22 @@ import org.jspecify.annotations.Nullable;
  */
 final class WinogradConv {
   /** Floats of transformed tiles, before and after the products, that a worker holds at a time. */
-  private static final long BLOCK_ELEMENTS = 2L << 20;
+  private static final long BLOCK_ELEMENTS = 1L << 20;
 
   /** Fewest tiles of a matrix product that is still fast. */
-  private static final int FEWEST_TILES = 48;
+  private static final int FEWEST_TILES = 64;
 
-  private static final int FEWEST_CHANNELS = 32;
-  private static final int FEWEST_PIXELS = 1024;
+  /** Input channels whose filters are transformed together, for they lie side by side. */
+  private static final int CHANNELS = 16;
+
+  /** Elements that a vector should at least have for its loops to be fast. */
+  private static final int VECTOR = 512;
+
+  /** With fewer, transforming takes longer than the products that are saved (measured, AVX2). */
+  private static final int FEWEST_CHANNELS = 64;
+
+  /** With fewer output pixels in all, transforming filters does (measured, AVX2). */
+  private static final int FEWEST_PIXELS = 2048;
 
   private final DnnContext context;
 
@@ -83,7 +93,7 @@ final class WinogradConv {
     final int tilesAcross;
     final int tiles; // of a block
     final int blocks;
-    final float[][] bias; // of each batch entry, OUT times in a row
+    final float[][] bias; // of each batch entry
     final BlockedLayout filterLayout;
     final SlabAllocator.Block filters;
 
@@ -104,8 +114,7 @@ final class WinogradConv {
       tilesDown = (out.size(1) + OUT - 1) / OUT;
       tilesAcross = (out.size(2) + OUT - 1) / OUT;
       int all = out.size(0) * tilesDown * tilesAcross;
-      int most =
-          (int) Math.max(FEWEST_TILES, BLOCK_ELEMENTS / ((long) PRODUCTS * (in + outs)));
+      int most = (int) Math.max(FEWEST_TILES, BLOCK_ELEMENTS / ((long) PRODUCTS * (in + outs)));
       int wanted = Math.max((all + most - 1) / most, Math.min(context.threads(), all));
       tiles = (all + wanted - 1) / wanted;
       blocks = (all + tiles - 1) / tiles;
@@ -122,20 +131,14 @@ final class WinogradConv {
     }
 
     private float[] bias(@Nullable Tensor channelBias, int entry) {
-      float[] four = new float[OUT * outs];
-      weight.readBias(0, four, outs);
+      float[] sum = new float[outs];
+      weight.readBias(0, sum, outs);
       if (channelBias != null) {
         float[] own = new float[outs];
-        HostView.of(channelBias)
-            .readFloats((long) entry * channelBias.stride(0), own, outs);
-        for (int c = 0; c < outs; c++) {
-          four[c] += own[c];
-        }
+        HostView.of(channelBias).readFloats((long) entry * channelBias.stride(0), own, outs);
+        WinogradTransform.add(own, sum, outs);
       }
-      for (int i = 1; i < OUT; i++) {
-        System.arraycopy(four, 0, four, i * outs, outs);
-      }
-      return four;
+      return sum;
     }
 
     private SlabAllocator.Block floats(DnnContext c, DnnContext.Scratch use, long elements) {
@@ -168,23 +171,32 @@ final class WinogradConv {
       context
           .workers()
           .run(
-              in,
-              (c, scratch) -> {
-                float[] taps = new float[9 * outs];
-                float[] rows = new float[3 * IN * outs];
-                float[] one = new float[outs];
-                reader.read(c, taps);
-                // down the columns, then along the rows
-                for (int i = 0; i < IN; i++) {
-                  WinogradTransform.filter(
-                      i, taps, 0, 3 * outs, rows, i * 3 * outs, 3 * outs);
+              (in + CHANNELS - 1) / CHANNELS,
+              (task, scratch) -> {
+                int from = task * CHANNELS;
+                int n = Math.min(CHANNELS, in - from);
+                float[][][][] taps = new float[n][TAPS][TAPS][outs]; // by column, then row
+                float[][][] rows = new float[n][TAPS][outs];
+                float[][] done = new float[n][outs];
+                for (int c = 0; c < n; c++) {
+                  reader.read(from + c, taps[c]);
                 }
                 for (int i = 0; i < IN; i++) {
+                  for (int c = 0; c < n; c++) {
+                    for (int x = 0; x < TAPS; x++) {
+                      WinogradTransform.filter(i, taps[c][x], rows[c][x], outs);
+                    }
+                  }
                   for (int j = 0; j < IN; j++) {
-                    WinogradTransform.filter(j, rows, i * 3 * outs, outs, one, 0, outs);
-                    long at = productAt[i * IN + j] + inAt[c];
+                    for (int c = 0; c < n; c++) {
+                      WinogradTransform.filter(j, rows[c], done[c], outs);
+                    }
                     for (int o = 0; o < outs; o += run) {
-                      target.write(at + outAt[o], one, o, Math.min(run, outs - o), scratch);
+                      long at = productAt[i * IN + j] + outAt[o];
+                      for (int c = 0; c < n; c++) {
+                        target.write(
+                            at + inAt[from + c], done[c], o, Math.min(run, outs - o), scratch);
+                      }
                     }
                   }
                 }
@@ -203,110 +215,116 @@ final class WinogradConv {
       DnnContext own = context.ofWorker(scratch.worker);
       int first = index * tiles;
       int n = Math.min(tiles, out.size(0) * tilesDown * tilesAcross - first);
+      transform(first, n, HostView.of(transformed(own), DType.F32), scratch);
+      own.run(product(own), transformed(own).address(), filters.address(), products(own).address());
+      finish(first, n, HostView.of(products(own), DType.F32), scratch);
+    }
+
+    private void transform(int first, int n, HostView target, HostScratch scratch) {
       HostView source = HostView.of(x);
-      HostView v = HostView.of(transformed(own), DType.F32);
-      float[] tile = new float[PRODUCTS * in];
-      float[] columns = new float[PRODUCTS * in];
-      float[] one = new float[in];
-      for (int t = 0; t < n; t++) {
-        read(source, first + t, tile, scratch);
-        transformTile(tile, columns, one, v, t);
+      int group = Math.max(1, VECTOR / in);
+      float[][][] tile = new float[IN][IN][group * in]; // by column, then row
+      float[][] rows = new float[IN][group * in];
+      float[] one = new float[group * in];
+      for (int t = 0; t < n; t += group) {
+        int m = Math.min(group, n - t);
+        for (int k = 0; k < m; k++) {
+          read(source, first + t + k, tile, k * in, scratch);
+        }
+        for (int i = 0; i < IN; i++) {
+          for (int x = 0; x < IN; x++) {
+            WinogradTransform.input(i, tile[x], rows[x], m * in);
+          }
+          for (int j = 0; j < IN; j++) {
+            WinogradTransform.input(j, rows, one, m * in);
+            target.writeFloats(((long) (i * IN + j) * tiles + t) * in, one, m * in);
+          }
+        }
       }
       Arrays.fill(one, 0);
       for (int t = n; t < tiles; t++) {
         for (int i = 0; i < PRODUCTS; i++) {
-          v.writeFloats(((long) i * tiles + t) * in, one, in);
+          target.writeFloats(((long) i * tiles + t) * in, one, in);
         }
-      }
-      own.run(
-          product(own), transformed(own).address(), filters.address(), products(own).address());
-      HostView m = HostView.of(products(own), DType.F32);
-      HostView target = HostView.of(out);
-      float[] all = new float[PRODUCTS * outs];
-      float[] rows = new float[IN * OUT * outs];
-      float[] line = new float[OUT * outs];
-      float[] other = new float[OUT * outs];
-      for (int t = 0; t < n; t++) {
-        for (int i = 0; i < PRODUCTS; i++) {
-          m.read(((long) i * tiles + t) * outs, all, i * outs, outs, scratch);
-        }
-        Arrays.fill(rows, 0);
-        for (int i = 0; i < IN; i++) {
-          for (int j = 0; j < OUT; j++) {
-            WinogradTransform.addOutput(
-                j, all, i * IN * outs, outs, rows, (i * OUT + j) * outs, outs);
-          }
-        }
-        write(first + t, rows, line, other, target, scratch);
       }
     }
 
     /** Reads an input tile, zeros where it lies outside. */
-    private void read(HostView source, int index, float[] tile, HostScratch scratch) {
-      int b = index / (tilesDown * tilesAcross);
+    private void read(HostView source, int index, float[][][] tile, int at, HostScratch scratch) {
+      int b = entry(index);
       int top = index / tilesAcross % tilesDown * OUT - geometry.top();
       int left = index % tilesAcross * OUT - geometry.left();
-      int from = Math.max(0, left);
-      int to = Math.min(x.size(2), left + IN);
       for (int i = 0; i < IN; i++) {
         int y = top + i;
-        int at = i * IN * in;
-        if (y < 0 || y >= x.size(1) || from >= to) {
-          Arrays.fill(tile, at, at + IN * in, 0);
-          continue;
-        }
-        Arrays.fill(tile, at, at + (from - left) * in, 0);
-        source.read(
-            b * x.stride(0) + y * x.stride(1) + (long) from * in,
-            tile,
-            at + (from - left) * in,
-            (to - from) * in,
-            scratch);
-        Arrays.fill(tile, at + (to - left) * in, at + IN * in, 0);
-      }
-    }
-
-    private void transformTile(float[] tile, float[] columns, float[] one, HostView v, int t) {
-      int row = IN * in;
-      for (int i = 0; i < IN; i++) {
-        WinogradTransform.input(i, tile, 0, row, columns, i * row, row);
-      }
-      for (int i = 0; i < IN; i++) {
+        long row = b * x.stride(0) + y * x.stride(1);
         for (int j = 0; j < IN; j++) {
-          WinogradTransform.input(j, columns, i * row, in, one, 0, in);
-          v.writeFloats(((long) (i * IN + j) * tiles + t) * in, one, in);
+          int column = left + j;
+          if (y < 0 || y >= x.size(1) || column < 0 || column >= x.size(2)) {
+            Arrays.fill(tile[j][i], at, at + in, 0);
+          } else {
+            source.read(row + (long) column * in, tile[j][i], at, in, scratch);
+          }
         }
       }
     }
 
-    /** The second half of the way back, and what is added to it. */
-    private void write(int index, float[] rows, float[] line, float[] other, HostView target, HostScratch scratch) {
-      int b = index / (tilesDown * tilesAcross);
-      int top = index / tilesAcross % tilesDown * OUT;
-      int left = index % tilesAcross * OUT;
-      int n = Math.min(OUT, out.size(2) - left) * outs;
-      for (int i = 0; i < OUT && top + i < out.size(1); i++) {
-        System.arraycopy(bias[b], 0, line, 0, n);
-        if (residual != null) {
-          HostView.of(residual)
-              .read(
-                  b * residual.stride(0) + (top + i) * residual.stride(1) + (long) left * outs,
-                  other,
-                  0,
-                  n,
-                  scratch);
-          add(line, other, n);
+    private void finish(int first, int n, HostView source, HostScratch scratch) {
+      HostView target = HostView.of(out);
+      int group = Math.max(1, VECTOR / outs);
+      float[][] products = new float[IN][group * outs];
+      float[][][] rows = new float[OUT][IN][group * outs]; // by column, then row
+      float[] zeros = new float[group * outs];
+      float[] base = new float[group * outs];
+      float[] one = new float[group * outs];
+      for (int t = 0; t < n; t += group) {
+        int m = Math.min(group, n - t);
+        for (int i = 0; i < IN; i++) {
+          for (int j = 0; j < IN; j++) {
+            source.read(
+                ((long) (i * IN + j) * tiles + t) * outs, products[j], 0, m * outs, scratch);
+          }
+          for (int x = 0; x < OUT; x++) {
+            WinogradTransform.output(x, products, zeros, rows[x][i], m * outs);
+          }
         }
-        WinogradTransform.addOutput(i, rows, 0, OUT * outs, line, 0, n);
-        target.writeFloats(
-            b * out.stride(0) + (top + i) * out.stride(1) + (long) left * outs, line, n);
+        for (int y = 0; y < OUT; y++) {
+          for (int x = 0; x < OUT; x++) {
+            for (int k = 0; k < m; k++) {
+              System.arraycopy(bias[entry(first + t + k)], 0, base, k * outs, outs);
+            }
+            if (residual != null) {
+              for (int k = 0; k < m; k++) {
+                long at = place(residual, first + t + k, y, x);
+                if (at >= 0) {
+                  HostView.of(residual).read(at, one, k * outs, outs, scratch);
+                }
+              }
+              WinogradTransform.add(one, base, m * outs);
+            }
+            WinogradTransform.output(y, rows[x], base, one, m * outs);
+            for (int k = 0; k < m; k++) {
+              long at = place(out, first + t + k, y, x);
+              if (at >= 0) {
+                target.write(at, one, k * outs, outs, scratch);
+              }
+            }
+          }
+        }
       }
     }
-  }
 
-  private static void add(float[] a, float[] b, int n) {
-    for (int i = 0; i < n; i++) {
-      a[i] += b[i];
+    private int entry(int tile) {
+      return tile / (tilesDown * tilesAcross);
+    }
+
+    /** First element of a tile's output pixel, or -1 where it lies outside. */
+    private long place(Tensor of, int index, int y, int x) {
+      int b = entry(index);
+      int row = index / tilesAcross % tilesDown * OUT + y;
+      int column = index % tilesAcross * OUT + x;
+      return row < of.size(1) && column < of.size(2)
+          ? b * of.stride(0) + row * of.stride(1) + (long) column * outs
+          : -1;
     }
   }
 

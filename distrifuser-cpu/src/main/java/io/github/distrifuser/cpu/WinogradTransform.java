@@ -3,11 +3,12 @@ package io.github.distrifuser.cpu;
 /**
  * The linear maps of Winograd's minimal filtering F(4 x 4, 3 x 3) (Lavin and Gray, 2016) with the
  * points 0, a, -a, b, -b and infinity: an output tile of 4 x 4 comes from an input tile of 6 x 6
- * with 36 multiplications a channel pair in place of 144. Each map works on vectors of channels;
- * loops have one target each, so that they vectorise.
+ * with 36 multiplications for each pair of channels in place of 144. Points whose powers and
+ * differences are of like size keep rounding errors small: a = 5/8 and b = 3/2 give half the error
+ * of 1 and 2.
  *
- * <p>Points whose powers and differences are of like size keep rounding errors small: a = 5/8 and b
- * = 3/2 give half the error of 1 and 2.
+ * <p>Each map makes one vector of several. All arrays of a loop have the same index, which is what
+ * Java's compiler needs in order to use vector instructions.
  */
 final class WinogradTransform {
   /** Rows and columns of an output tile. */
@@ -15,6 +16,9 @@ final class WinogradTransform {
 
   /** Rows and columns of an input tile, and of the transformed tile. */
   static final int IN = OUT + 2;
+
+  /** Rows and columns of a filter. */
+  static final int TAPS = 3;
 
   /** Products of a tile for each pair of channels. */
   static final int PRODUCTS = IN * IN;
@@ -32,125 +36,95 @@ final class WinogradTransform {
 
   private WinogradTransform() {}
 
-  /**
-   * One of the six transformed vectors of six input vectors, of which vector {@code i} begins at
-   * {@code from + i * step}.
-   */
-  static void input(int row, float[] x, int from, int step, float[] y, int to, int n) {
-    int x1 = from + step;
-    int x2 = x1 + step;
-    int x3 = x2 + step;
-    int x4 = x3 + step;
+  /** The n elements of one of the six transformed vectors of six input vectors. */
+  static void input(int row, float[][] x, float[] y, int n) {
     switch (row) {
-      case 0 -> three(x, from, A2 * B2, x2, -(A2 + B2), x4, y, to, n);
-      case 1 -> four(x, x1, -A * B2, x2, -B2, x3, A, x4, y, to, n);
-      case 2 -> four(x, x1, A * B2, x2, -B2, x3, -A, x4, y, to, n);
-      case 3 -> four(x, x1, -A2 * B, x2, -A2, x3, B, x4, y, to, n);
-      case 4 -> four(x, x1, A2 * B, x2, -A2, x3, -B, x4, y, to, n);
-      case 5 -> three(x, x1, A2 * B2, x3, -(A2 + B2), x4 + step, y, to, n);
+      case 0 -> sum(x[0], A2 * B2, x[2], -(A2 + B2), x[4], y, n);
+      case 1 -> sum(x[1], -A * B2, x[2], -B2, x[3], A, x[4], y, n);
+      case 2 -> sum(x[1], A * B2, x[2], -B2, x[3], -A, x[4], y, n);
+      case 3 -> sum(x[1], -A2 * B, x[2], -A2, x[3], B, x[4], y, n);
+      case 4 -> sum(x[1], A2 * B, x[2], -A2, x[3], -B, x[4], y, n);
+      case 5 -> sum(x[1], A2 * B2, x[3], -(A2 + B2), x[5], y, n);
       default -> throw new IllegalArgumentException("row " + row);
     }
   }
 
-  /** One of the six transformed vectors of three vectors of a filter, laid out as above. */
-  static void filter(int row, float[] x, int from, int step, float[] y, int to, int n) {
-    int x1 = from + step;
-    int x2 = x1 + step;
+  /** The n elements of one of the six transformed vectors of a filter's three. */
+  static void filter(int row, float[][] x, float[] y, int n) {
     switch (row) {
-      case 0 -> filter(x, from, N0, x1, 0, x2, 0, y, to, n);
-      case 1 -> filter(x, from, NA, x1, NA * A, x2, NA * A2, y, to, n);
-      case 2 -> filter(x, from, NA, x1, -NA * A, x2, NA * A2, y, to, n);
-      case 3 -> filter(x, from, NB, x1, NB * B, x2, NB * B2, y, to, n);
-      case 4 -> filter(x, from, NB, x1, -NB * B, x2, NB * B2, y, to, n);
-      case 5 -> filter(x, from, 0, x1, 0, x2, 1, y, to, n);
+      case 0 -> filter(x, N0, 0, 0, y, n);
+      case 1 -> filter(x, NA, NA * A, NA * A2, y, n);
+      case 2 -> filter(x, NA, -NA * A, NA * A2, y, n);
+      case 3 -> filter(x, NB, NB * B, NB * B2, y, n);
+      case 4 -> filter(x, NB, -NB * B, NB * B2, y, n);
+      case 5 -> filter(x, 0, 0, 1, y, n);
       default -> throw new IllegalArgumentException("row " + row);
     }
   }
 
-  /**
-   * Adds one of the four output vectors of six products, laid out as above, to what the target
-   * holds.
-   */
-  static void addOutput(int row, float[] x, int from, int step, float[] y, int to, int n) {
-    int pa = from + step;
-    int na = pa + step;
-    int pb = na + step;
-    int nb = pb + step;
+  /** The n elements of one of the four output vectors of six vectors of products, plus a base. */
+  static void output(int row, float[][] x, float[] base, float[] y, int n) {
     switch (row) {
-      case 0 -> sums(x, from, pa, na, pb, nb, y, to, n);
-      case 1 -> differences(x, pa, na, A, pb, nb, B, y, to, n);
-      case 2 -> evens(x, pa, na, A2, pb, nb, B2, y, to, n);
-      case 3 -> lasts(x, pa, na, A * A2, pb, nb, B * B2, nb + step, y, to, n);
+      case 0 -> {
+        even(x, 1, 1, base, y, n);
+        add(x[0], y, n);
+      }
+      case 1 -> odd(x, A, B, base, y, n);
+      case 2 -> even(x, A2, B2, base, y, n);
+      case 3 -> {
+        odd(x, A * A2, B * B2, base, y, n);
+        add(x[5], y, n);
+      }
       default -> throw new IllegalArgumentException("row " + row);
     }
   }
 
-  private static void three(
-      float[] x, int x0, float c0, int x1, float c1, int x2, float[] y, int to, int n) {
+  private static void sum(float[] a, float ca, float[] b, float cb, float[] c, float[] y, int n) {
     for (int i = 0; i < n; i++) {
-      y[to + i] = c0 * x[x0 + i] + c1 * x[x1 + i] + x[x2 + i];
+      y[i] = ca * a[i] + cb * b[i] + c[i];
     }
   }
 
-  private static void four(
-      float[] x,
-      int x0,
-      float c0,
-      int x1,
-      float c1,
-      int x2,
-      float c2,
-      int x3,
-      float[] y,
-      int to,
-      int n) {
+  private static void sum(
+      float[] a, float ca, float[] b, float cb, float[] c, float cc, float[] d, float[] y, int n) {
     for (int i = 0; i < n; i++) {
-      y[to + i] = (c0 * x[x0 + i] + c2 * x[x2 + i]) + (c1 * x[x1 + i] + x[x3 + i]);
+      y[i] = (ca * a[i] + cc * c[i]) + (cb * b[i] + d[i]);
     }
   }
 
-  private static void filter(
-      float[] x, int x0, float c0, int x1, float c1, int x2, float c2, float[] y, int to, int n) {
+  private static void filter(float[][] x, float ca, float cb, float cc, float[] y, int n) {
+    float[] a = x[0];
+    float[] b = x[1];
+    float[] c = x[2];
     for (int i = 0; i < n; i++) {
-      y[to + i] = c0 * x[x0 + i] + c1 * x[x1 + i] + c2 * x[x2 + i];
+      y[i] = ca * a[i] + cb * b[i] + cc * c[i];
     }
   }
 
-  private static void sums(
-      float[] x, int x0, int pa, int na, int pb, int nb, float[] y, int to, int n) {
+  private static void even(float[][] x, float ca, float cb, float[] base, float[] y, int n) {
+    float[] a = x[1];
+    float[] b = x[2];
+    float[] c = x[3];
+    float[] d = x[4];
     for (int i = 0; i < n; i++) {
-      y[to + i] += x[x0 + i] + (x[pa + i] + x[na + i]) + (x[pb + i] + x[nb + i]);
+      y[i] = base[i] + ca * (a[i] + b[i]) + cb * (c[i] + d[i]);
     }
   }
 
-  private static void differences(
-      float[] x, int pa, int na, float ca, int pb, int nb, float cb, float[] y, int to, int n) {
+  private static void odd(float[][] x, float ca, float cb, float[] base, float[] y, int n) {
+    float[] a = x[1];
+    float[] b = x[2];
+    float[] c = x[3];
+    float[] d = x[4];
     for (int i = 0; i < n; i++) {
-      y[to + i] += ca * (x[pa + i] - x[na + i]) + cb * (x[pb + i] - x[nb + i]);
+      y[i] = base[i] + ca * (a[i] - b[i]) + cb * (c[i] - d[i]);
     }
   }
 
-  private static void evens(
-      float[] x, int pa, int na, float ca, int pb, int nb, float cb, float[] y, int to, int n) {
+  /** Adds a vector to another. */
+  static void add(float[] x, float[] y, int n) {
     for (int i = 0; i < n; i++) {
-      y[to + i] += ca * (x[pa + i] + x[na + i]) + cb * (x[pb + i] + x[nb + i]);
-    }
-  }
-
-  private static void lasts(
-      float[] x,
-      int pa,
-      int na,
-      float ca,
-      int pb,
-      int nb,
-      float cb,
-      int last,
-      float[] y,
-      int to,
-      int n) {
-    for (int i = 0; i < n; i++) {
-      y[to + i] += ca * (x[pa + i] - x[na + i]) + cb * (x[pb + i] - x[nb + i]) + x[last + i];
+      y[i] += x[i];
     }
   }
 }
