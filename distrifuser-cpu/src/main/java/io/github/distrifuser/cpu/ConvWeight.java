@@ -6,6 +6,7 @@ import io.github.distrifuser.tensor.DType;
 import io.github.distrifuser.tensor.Shape;
 import io.github.distrifuser.weights.HalfFloats;
 import io.github.distrifuser.weights.WeightTensor;
+import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
 import org.jspecify.annotations.Nullable;
@@ -83,32 +84,33 @@ final class ConvWeight extends NativeWeight {
     return p;
   }
 
-  /** Reads filters of 3 x 3 channel by channel, as floats. */
-  Reader reader() {
-    return new Reader(packing());
+  /** Reads some output channels' filters of 3 x 3 input channel by input channel, as floats. */
+  Reader reader(int firstOut, int outs) {
+    return new Reader(packing(), firstOut, outs);
   }
 
-  /** All filters' taps of one input channel. */
+  /** Filters' taps of one input channel. */
   final class Reader {
     private final Packing packing;
     private final int[] outAt;
     private final int[] inAt;
     private final int[] downAt;
     private final int[] acrossAt;
+    private final int outs;
     private final int run;
 
-    private Reader(Packing packing) {
+    private Reader(Packing packing, int firstOut, int outs) {
       this.packing = packing;
-      outAt = packing.layout.offsets(0);
+      this.outs = outs;
+      outAt = Arrays.copyOfRange(packing.layout.offsets(0), firstOut, firstOut + outs);
       inAt = packing.layout.offsets(1);
       downAt = packing.layout.offsets(2);
       acrossAt = packing.layout.offsets(3);
-      run = WinogradConv.run(outAt, shape().size(0));
+      run = WinogradConv.run(outAt, outs);
     }
 
     /** Fills {@code [kw][kh][out]} with the taps of an input channel. */
     void read(int channel, float[][][] target) {
-      int outs = shape().size(0);
       short[] words = new short[run];
       for (int y = 0; y < downAt.length; y++) {
         for (int x = 0; x < acrossAt.length; x++) {

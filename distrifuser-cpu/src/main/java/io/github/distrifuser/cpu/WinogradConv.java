@@ -22,7 +22,7 @@ import org.jspecify.annotations.Nullable;
  * with the transformed filters in 36 matrix products, and transformed back. Each worker takes some
  * tiles at a time, so that what it makes of them stays in the caches. Filters are transformed anew
  * in each call, for four times the weights' memory in float32 would not be worth the little time
- * that it takes for a large picture.
+ * that it takes for a large picture; what they need at a time is bounded.
  */
 final class WinogradConv {
   /** Floats of transformed tiles, before and after the products, that a worker holds at a time. */
@@ -30,6 +30,12 @@ final class WinogradConv {
 
   /** Fewest tiles of a matrix product that is still fast. */
   private static final int FEWEST_TILES = 64;
+
+  /** Output channels are done in parts where transformed filters would take more memory. */
+  private static final long FILTER_BYTES = 128L << 20;
+
+  /** Parts of output channels are multiples of this. */
+  private static final int CHUNK = 64;
 
   /** Input channels whose filters are transformed together, for they lie side by side. */
   private static final int CHANNELS = 16;
@@ -75,12 +81,19 @@ final class WinogradConv {
       @Nullable Tensor channelBias,
       @Nullable Tensor residual,
       Tensor out) {
-    Plan p = new Plan(x, w, geometry, channelBias, residual, out);
-    p.transformFilters();
-    context.workers().run(p.blocks, p::block);
+    int outs = out.size(3);
+    long most = Math.max(CHUNK, FILTER_BYTES / ((long) PRODUCTS * x.size(3) * Float.BYTES));
+    int chunks = (int) ((outs + most - 1) / most);
+    int chunk = ((outs + chunks - 1) / chunks + CHUNK - 1) / CHUNK * CHUNK;
+    for (int from = 0; from < outs; from += chunk) {
+      int n = Math.min(chunk, outs - from);
+      Plan p = new Plan(x, w, geometry, channelBias, residual, out, from, n);
+      p.transformFilters();
+      context.workers().run(p.blocks, p::block);
+    }
   }
 
-  /** One call's sizes and memory. */
+  /** Sizes and memory of some of a call's output channels. */
   private final class Plan {
     final Tensor x;
     final ConvWeight weight;
@@ -88,6 +101,7 @@ final class WinogradConv {
     final @Nullable Tensor residual;
     final Tensor out;
     final int in;
+    final int firstOut;
     final int outs;
     final int tilesDown;
     final int tilesAcross;
@@ -103,14 +117,17 @@ final class WinogradConv {
         Conv2dGeometry geometry,
         @Nullable Tensor channelBias,
         @Nullable Tensor residual,
-        Tensor out) {
+        Tensor out,
+        int firstOut,
+        int outs) {
       this.x = x;
       this.weight = weight;
       this.geometry = geometry;
       this.residual = residual;
       this.out = out;
       in = x.size(3);
-      outs = out.size(3);
+      this.firstOut = firstOut;
+      this.outs = outs;
       tilesDown = (out.size(1) + OUT - 1) / OUT;
       tilesAcross = (out.size(2) + OUT - 1) / OUT;
       int all = out.size(0) * tilesDown * tilesAcross;
@@ -132,10 +149,10 @@ final class WinogradConv {
 
     private float[] bias(@Nullable Tensor channelBias, int entry) {
       float[] sum = new float[outs];
-      weight.readBias(0, sum, outs);
+      weight.readBias(firstOut, sum, outs);
       if (channelBias != null) {
         float[] own = new float[outs];
-        HostView.of(channelBias).readFloats((long) entry * channelBias.stride(0), own, outs);
+        HostView.of(channelBias).readFloats(entry * channelBias.stride(0) + firstOut, own, outs);
         WinogradTransform.add(own, sum, outs);
       }
       return sum;
@@ -167,7 +184,7 @@ final class WinogradConv {
       if (filterLayout.elements() > (long) PRODUCTS * in * outs) {
         zero(target, filterLayout.elements());
       }
-      ConvWeight.Reader reader = weight.reader();
+      ConvWeight.Reader reader = weight.reader(firstOut, outs);
       context
           .workers()
           .run(
@@ -323,7 +340,7 @@ final class WinogradConv {
       int row = index / tilesAcross % tilesDown * OUT + y;
       int column = index % tilesAcross * OUT + x;
       return row < of.size(1) && column < of.size(2)
-          ? b * of.stride(0) + row * of.stride(1) + (long) column * outs
+          ? b * of.stride(0) + row * of.stride(1) + column * of.stride(2) + firstOut
           : -1;
     }
   }

@@ -42,7 +42,8 @@ class WinogradConvTest {
     "10, 4, 64, 100, 0, 0, 1, 1",
     "3, 3, 17, 1, 0, 0, 0, 0",
     "1, 1, 4, 70, 1, 1, 1, 1",
-    "40, 36, 320, 64, 1, 1, 1, 1"
+    "40, 36, 320, 64, 1, 1, 1, 1",
+    "5, 6, 9500, 130, 1, 1, 1, 1"
   })
   void equalsTheDefinition(
       int h, int w, int in, int out, int top, int bottom, int left, int right) {
