@@ -27,10 +27,10 @@ import org.jspecify.annotations.Nullable;
  */
 final class WinogradConv {
   /** Floats of transformed tiles, before and after the products, that a worker holds at a time. */
-  private static final long BLOCK_ELEMENTS = 1L << 20;
+  private static final long BLOCK_ELEMENTS = 2L << 20;
 
   /** Fewest tiles of a matrix product that is still fast. */
-  private static final int FEWEST_TILES = 64;
+  private static final int FEWEST_TILES = 128;
 
   /** Output channels are done in parts where transformed filters would take more memory. */
   private static final long FILTER_BYTES = 128L << 20;
