@@ -128,7 +128,7 @@ class CudnnPlansTest {
       if (f == Fusion.BIAS && !k.hasChannelBias() && !k.hasResidual()) {
         continue;
       }
-      CudnnPlan.Search search = new CudnnPlan.Search(properties);
+      CudnnPlan.Search search = new CudnnPlan.Search(properties, false);
       CudnnPlan plan = search.find(ConvPlans.graph(k, f));
       if (plan != null) {
         plan.close();
@@ -153,7 +153,7 @@ class CudnnPlansTest {
         String.format("%3d | %d", k.width(), k.heads()) + (k.keys() == 77 ? " | text" : " | image");
     Row row = attentions.computeIfAbsent(kind, n -> new Row());
     row.models.addAll(models);
-    CudnnPlan.Search search = new CudnnPlan.Search(properties);
+    CudnnPlan.Search search = new CudnnPlan.Search(properties, false);
     CudnnPlan plan = k.isEligible() ? search.find(SdpaPlans.graph(k)) : null;
     if (plan == null) {
       row.add(device, "none");
