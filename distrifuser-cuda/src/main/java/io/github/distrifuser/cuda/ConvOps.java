@@ -105,40 +105,54 @@ final class ConvOps implements AutoCloseable {
         w.name());
   }
 
-  /** At once, or in bands of rows what is too large for that. */
-  private void convolveParts(
+  /** What {@link #parts} finds. */
+  interface Part {
+    void take(
+        Tensor x,
+        Conv2dGeometry geometry,
+        @Nullable Tensor channelBias,
+        @Nullable Tensor residual,
+        Tensor out);
+  }
+
+  /**
+   * A convolution as a whole, or bands of each image's rows where tensors are too large for that.
+   *
+   * @param kernelHeight rows of the kernel
+   * @param largest elements of a tensor of one part
+   */
+  static void parts(
       Tensor x,
-      ConvWeight w,
+      int kernelHeight,
       Conv2dGeometry geometry,
       @Nullable Tensor channelBias,
       @Nullable Tensor residual,
-      Tensor out) {
+      Tensor out,
+      long largest,
+      Part to) {
     long most = Math.max(extent(x), extent(out));
     if (residual != null) {
       most = Math.max(most, extent(residual));
     }
     if (most <= largest) {
-      convolve(x, w, geometry, channelBias, residual, out);
+      to.take(x, geometry, channelBias, residual, out);
       return;
     }
     List<RowBand> bands =
         RowBand.of(
             x.size(1),
             out.size(1),
-            w.kernelHeight(),
+            kernelHeight,
             geometry,
             largest / (x.shape().dim(2) * x.shape().dim(3)),
             largest / (out.shape().dim(2) * out.shape().dim(3)));
     for (long b = 0; b < out.shape().dim(0); b++) {
       for (RowBand band : bands) {
-        convolve(
+        to.take(
             image(x, b).slice(1, band.inFrom(), band.inTo()),
-            w,
             band.geometry(),
             channelBias == null ? null : image(channelBias, b),
-            residual == null
-                ? null
-                : image(residual, b).slice(1, band.outFrom(), band.outTo()),
+            residual == null ? null : image(residual, b).slice(1, band.outFrom(), band.outTo()),
             image(out, b).slice(1, band.outFrom(), band.outTo()));
       }
     }
@@ -152,6 +166,24 @@ final class ConvOps implements AutoCloseable {
   private static long extent(Tensor t) {
     long batch = t.shape().dim(0);
     return (batch - 1) * t.stride(0) + t.shape().elements() / batch;
+  }
+
+  private void convolveParts(
+      Tensor x,
+      ConvWeight w,
+      Conv2dGeometry geometry,
+      @Nullable Tensor channelBias,
+      @Nullable Tensor residual,
+      Tensor out) {
+    parts(
+        x,
+        w.kernelHeight(),
+        geometry,
+        channelBias,
+        residual,
+        out,
+        largest,
+        (px, g, c, r, to) -> convolve(px, w, g, c, r, to));
   }
 
   private void convolve(
