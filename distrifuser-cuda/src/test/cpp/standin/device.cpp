@@ -312,6 +312,13 @@ int enqueue(Stream* stream, const char* what, std::vector<Touch> touches, std::f
   return SUCCESS;
 }
 
+bool busy() {
+  Lock lock(mutex);
+  const auto waits = [](const Operation& o) { return o.kind == Operation::WORK; };
+  return sticky == SUCCESS &&
+         std::any_of(streams.begin(), streams.end(), [&](Stream* s) { return std::any_of(s->queue.begin(), s->queue.end(), waits); });
+}
+
 int streamCreate(Stream** stream) {
   Lock lock(mutex);
   *stream = new Stream();
@@ -652,6 +659,24 @@ EXPORT void standin_reset() {
   standin_seed(1);
 }
 
+// Forgets all memory and handles, too: what a test that failed has left behind is not the next one's.
+EXPORT void standin_clear() {
+  Lock lock(mutex);
+  standin_reset();
+  for (Stream* s : streams) {
+    s->queue.clear();
+  }
+  while (!blocks.empty()) {
+    bury(blocks.begin()->first);
+  }
+  streams.clear(); // handles stay allocated, so that no new one is taken for an old one
+  events.clear();
+  pools.clear();
+  objects.clear();
+  used = 0;
+  reports.clear();
+}
+
 // What callers did wrong since it was last asked, one a line.
 EXPORT const char* standin_reports() {
   Lock lock(mutex);
@@ -691,9 +716,11 @@ EXPORT const char* standin_leaks() {
   return answer.c_str();
 }
 
-EXPORT void standin_memory(unsigned long long bytes) {
+// Gives the device so much memory that this is free of it now; returns how much it has then.
+EXPORT unsigned long long standin_leave_free(unsigned long long bytes) {
   Lock lock(mutex);
-  total = bytes;
+  total = used + bytes;
+  return total;
 }
 
 EXPORT void standin_devices(int n) { devices = n; }

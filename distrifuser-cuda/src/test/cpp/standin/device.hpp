@@ -48,6 +48,9 @@ void report(const std::string& what);
 // Appends work to a stream. It fails as one, later, where a touched range is not allocated memory when its turn comes.
 int enqueue(Stream* stream, const char* what, std::vector<Touch> touches, std::function<int()> run);
 
+// Whether a stream has work left that will run.
+bool busy();
+
 int streamCreate(Stream** stream);
 int streamDestroy(Stream* stream);
 int streamSynchronize(Stream* stream);
