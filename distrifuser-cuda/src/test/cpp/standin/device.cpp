@@ -3,6 +3,7 @@
 
 #include <dlfcn.h>
 #include <sys/mman.h>
+#include <unistd.h>
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
@@ -19,29 +20,36 @@ int driverVersion = 13010;
 int runtimeVersion = 13010;
 long cudnnVersion = 91900;
 long cublasVersion = 130200;
+int ncclVersion = 22903;
 int refusals = 0;
 long counts[3];
 
 struct Event {
+  int device = 0;
   uint64_t recorded = 0; // times that a record was asked for
   uint64_t completed = 0; // the last that has been reached
 };
 
 struct Operation {
-  enum Kind { WORK, RECORD, WAIT, BIRTH, DEATH } kind;
+  enum Kind { WORK, RECORD, WAIT, BIRTH, DEATH, MEETING } kind;
   const char* what;
   std::vector<Touch> touches;
   std::function<int()> run;
   std::shared_ptr<Event> event;
   uint64_t version;
   void* address;
+  bool anyDevice = false; // touches memory of other devices
+  std::function<bool()> done = nullptr; // of a meeting
+  bool begun = false;
 };
 
 struct Stream {
+  int device;
   std::deque<Operation> queue;
 };
 
 struct Pool {
+  int device;
   uint64_t reserved = 0;
   uint64_t used = 0;
 };
@@ -58,6 +66,7 @@ struct Block {
   bool born; // its stream has come to its allocation
   bool dying; // a free has been asked for
   Pool* pool;
+  int device;
 };
 
 std::map<uintptr_t, Block> blocks;
@@ -73,7 +82,9 @@ uint64_t total = 6ull << 30;
 uint64_t used = 0;
 int devices = 1;
 thread_local int device = 0;
-int sticky = SUCCESS;
+constexpr int MOST_DEVICES = 64;
+int sticky[MOST_DEVICES]; // the error that ended each device, or 0
+std::map<int, Order> orders; // by rank of NCCL
 uint64_t dice = 1;
 uint64_t seed = 1;
 long allocationsToFault = 0; // 1: the next and all after it fail
@@ -155,13 +166,18 @@ std::string describe(const void* p) {
   return "an address that is not the device's";
 }
 
-bool allowed(const char* what, const Touch& t) {
+// Whether a range is memory that a device may reach; any device where it is -1.
+bool allowed(const char* what, const Touch& t, int by) {
   if (t.bytes == 0) {
     return true;
   }
   const auto* block = find(t.start);
   if (block == nullptr) {
     report(std::string(what) + " touches " + describe(t.start));
+    return false;
+  }
+  if (by >= 0 && !block->second.host && block->second.device != by) {
+    report(std::string(what) + " on device " + std::to_string(by) + " touches memory of device " + std::to_string(block->second.device));
     return false;
   }
   if (!block->second.born) {
@@ -178,14 +194,42 @@ bool allowed(const char* what, const Touch& t) {
 }
 
 bool runnable(const Stream* s) {
-  return !s->queue.empty() && (s->queue.front().kind != Operation::WAIT || s->queue.front().event->completed >= s->queue.front().version);
+  if (s->queue.empty()) {
+    return false;
+  }
+  const Operation& o = s->queue.front();
+  switch (o.kind) {
+  case Operation::WAIT:
+    return o.event->completed >= o.version;
+  case Operation::MEETING:
+    return !o.begun || sticky[s->device] != SUCCESS || o.done();
+  default:
+    return true;
+  }
+}
+
+// Whether what is going on needs others, so that to wait for them is no mistake.
+bool meetingUnderWay() {
+  return std::any_of(streams.begin(), streams.end(), [](Stream* s) { return !s->queue.empty() && s->queue.front().begun; });
 }
 
 void step(Stream* s) {
+  if (s->queue.front().kind == Operation::MEETING && !s->queue.front().begun && sticky[s->device] == SUCCESS) {
+    Operation& o = s->queue.front();
+    for (const Touch& t : o.touches) {
+      if (!allowed(o.what, t, s->device)) {
+        sticky[s->device] = ILLEGAL_ADDRESS;
+        return;
+      }
+    }
+    o.begun = true;
+    return;
+  }
   Operation o = std::move(s->queue.front());
   s->queue.pop_front();
   switch (o.kind) {
   case Operation::WAIT:
+  case Operation::MEETING:
     break;
   case Operation::RECORD:
     o.event->completed = std::max(o.event->completed, o.version);
@@ -197,25 +241,26 @@ void step(Stream* s) {
     bury(reinterpret_cast<uintptr_t>(o.address));
     break;
   case Operation::WORK:
-    if (sticky != SUCCESS) {
+    if (sticky[s->device] != SUCCESS) {
       break;
     }
     for (const Touch& t : o.touches) {
-      if (!allowed(o.what, t)) {
-        sticky = ILLEGAL_ADDRESS;
+      if (!allowed(o.what, t, o.anyDevice ? -1 : s->device)) {
+        sticky[s->device] = ILLEGAL_ADDRESS;
         return;
       }
     }
     const int status = o.run();
     if (status != SUCCESS) {
-      sticky = status;
+      sticky[s->device] = status;
     }
     break;
   }
 }
 
-// Runs streams until a condition holds. The target is the stream that is waited for, or null.
-int runUntil(Stream* target, const std::function<bool()>& done) {
+// Runs streams until a condition holds; gives the device's error. The target is the stream that is waited for, or null. Where only others can help, which
+// may be other threads, the lock is let go for a while; nobody may hold it twice.
+int runUntil(Stream* target, int on, const std::function<bool()>& done) {
   const unsigned policy = next() % 3; // 0 the target as far as it can, 1 all others first, 2 any
   while (!done()) {
     std::vector<Stream*> ready;
@@ -230,18 +275,39 @@ int runUntil(Stream* target, const std::function<bool()>& done) {
       chosen = target;
     } else if (!ready.empty()) {
       chosen = ready[next() % ready.size()];
+    } else if (meetingUnderWay()) {
+      mutex.unlock();
+      usleep(100);
+      mutex.lock();
+      continue;
     } else {
       report("all streams wait for events that nobody will record");
-      sticky = UNKNOWN;
-      return sticky;
+      sticky[on] = UNKNOWN;
+      return sticky[on];
     }
     step(chosen);
   }
-  return sticky;
+  return sticky[on];
 }
 
-bool allIdle() {
-  return std::all_of(streams.begin(), streams.end(), [](Stream* s) { return s->queue.empty(); });
+// Runs up to so many steps, of any stream.
+void runSome(unsigned steps) {
+  for (unsigned i = 0; i < steps; i++) {
+    std::vector<Stream*> ready;
+    std::copy_if(streams.begin(), streams.end(), std::back_inserter(ready), runnable);
+    if (ready.empty()) {
+      return;
+    }
+    step(ready[next() % ready.size()]);
+  }
+}
+
+bool idle(int on) {
+  return std::all_of(streams.begin(), streams.end(), [=](Stream* s) { return s->device != on || s->queue.empty(); });
+}
+
+int runUntilIdle(int on) {
+  return runUntil(nullptr, on, [=] { return idle(on); });
 }
 
 bool known(Stream* s) {
@@ -293,7 +359,7 @@ bool faulted() {
 
 int entered() {
   Lock lock(mutex);
-  return sticky;
+  return sticky[device];
 }
 
 void report(const std::string& what) {
@@ -303,18 +369,44 @@ void report(const std::string& what) {
   }
 }
 
-int enqueue(Stream* stream, const char* what, std::vector<Touch> touches, std::function<int()> run) {
+int enqueue(Stream* stream, const char* what, std::vector<Touch> touches, std::function<int()> run, bool anyDevice) {
   Lock lock(mutex);
   if (!known(stream)) {
     return INVALID_HANDLE;
   }
-  stream->queue.push_back(Operation{Operation::WORK, what, std::move(touches), std::move(run), nullptr, 0, nullptr});
+  stream->queue.push_back(Operation{Operation::WORK, what, std::move(touches), std::move(run), nullptr, 0, nullptr, anyDevice});
   return SUCCESS;
 }
 
+int enqueueMeeting(Stream* stream, const char* what, std::vector<Touch> touches, std::function<bool()> done) {
+  Lock lock(mutex);
+  if (!known(stream)) {
+    return INVALID_HANDLE;
+  }
+  stream->queue.push_back(Operation{Operation::MEETING, what, std::move(touches), nullptr, nullptr, 0, nullptr, false, std::move(done)});
+  return SUCCESS;
+}
+
+bool mayTouch(const char* what, const Touch& touch) {
+  Lock lock(mutex);
+  return allowed(what, touch, -1);
+}
+
+int deviceOf(Stream* stream) {
+  Lock lock(mutex);
+  return known(stream) ? stream->device : -1;
+}
+
+unsigned below(unsigned n) {
+  Lock lock(mutex);
+  return next() % n;
+}
+
+Order& orderFor(int rank) { return orders[rank]; }
+
 int streamCreate(Stream** stream) {
   Lock lock(mutex);
-  *stream = new Stream();
+  *stream = new Stream{device, {}};
   streams.insert(*stream);
   return SUCCESS;
 }
@@ -324,7 +416,7 @@ int streamDestroy(Stream* stream) {
   if (!known(stream)) {
     return INVALID_HANDLE;
   }
-  runUntil(stream, [&] { return stream->queue.empty(); });
+  runUntil(stream, stream->device, [&] { return stream->queue.empty(); });
   streams.erase(stream);
   delete stream;
   return SUCCESS;
@@ -332,12 +424,12 @@ int streamDestroy(Stream* stream) {
 
 int streamSynchronize(Stream* stream) {
   Lock lock(mutex);
-  return known(stream) ? runUntil(stream, [&] { return stream->queue.empty(); }) : INVALID_HANDLE;
+  return known(stream) ? runUntil(stream, stream->device, [&] { return stream->queue.empty(); }) : INVALID_HANDLE;
 }
 
 int deviceSynchronize() {
   Lock lock(mutex);
-  return runUntil(nullptr, allIdle);
+  return runUntilIdle(device);
 }
 
 int streamWait(Stream* stream, Event* event) {
@@ -352,6 +444,7 @@ int streamWait(Stream* stream, Event* event) {
 int eventCreate(Event** event) {
   Lock lock(mutex);
   auto made = std::make_shared<Event>();
+  made->device = device;
   *event = made.get();
   events[made.get()] = made;
   return SUCCESS;
@@ -371,6 +464,10 @@ int eventRecord(Event* event, Stream* stream) {
   if (!known(stream) || !known(event)) {
     return INVALID_HANDLE;
   }
+  if (event->device != stream->device) {
+    report("an event of device " + std::to_string(event->device) + " is recorded on device " + std::to_string(stream->device));
+    return INVALID_HANDLE;
+  }
   event->recorded++;
   stream->queue.push_back(Operation{Operation::RECORD, "record", {}, nullptr, events[event], event->recorded, nullptr});
   return SUCCESS;
@@ -382,7 +479,7 @@ int eventSynchronize(Event* event) {
     return INVALID_HANDLE;
   }
   const uint64_t version = event->recorded;
-  return runUntil(nullptr, [&] { return event->completed >= version; });
+  return runUntil(nullptr, event->device, [&] { return event->completed >= version; });
 }
 
 int eventQuery(Event* event) {
@@ -390,7 +487,8 @@ int eventQuery(Event* event) {
   if (!known(event)) {
     return INVALID_HANDLE;
   }
-  return event->completed >= event->recorded ? sticky : NOT_READY;
+  runSome(next() % 16);
+  return event->completed >= event->recorded || sticky[event->device] != SUCCESS ? sticky[event->device] : NOT_READY;
 }
 
 int memoryInfo(size_t* free, size_t* all) {
@@ -406,7 +504,7 @@ int allocate(void** address, size_t bytes) {
   if (faulted() || used + cost > total) {
     return OUT_OF_MEMORY;
   }
-  Block b{bytes, 0, false, true, false, nullptr};
+  Block b{bytes, 0, false, true, false, nullptr, device};
   *address = map(bytes, b);
   if (*address == nullptr) {
     return OUT_OF_MEMORY;
@@ -426,7 +524,7 @@ int release(void* address) {
     report("cudaFree of " + describe(address));
     return INVALID_VALUE;
   }
-  runUntil(nullptr, allIdle);
+  runUntilIdle(found->second.device);
   used -= rounded(found->second.bytes);
   bury(found->first);
   return SUCCESS;
@@ -434,7 +532,7 @@ int release(void* address) {
 
 int hostAllocate(void** address, size_t bytes) {
   Lock lock(mutex);
-  Block b{bytes, 0, true, true, false, nullptr};
+  Block b{bytes, 0, true, true, false, nullptr, device};
   *address = map(bytes, b);
   if (*address == nullptr) {
     return OUT_OF_MEMORY;
@@ -450,14 +548,14 @@ int hostRelease(void* address) {
     report("cudaFreeHost of " + describe(address));
     return INVALID_VALUE;
   }
-  runUntil(nullptr, allIdle);
+  runUntilIdle(found->second.device);
   bury(found->first);
   return SUCCESS;
 }
 
 int poolCreate(Pool** pool) {
   Lock lock(mutex);
-  *pool = new Pool();
+  *pool = new Pool{device};
   pools.insert(*pool);
   return SUCCESS;
 }
@@ -474,7 +572,7 @@ int poolDestroy(Pool* pool) {
       report("a memory pool is destroyed with an allocation of " + std::to_string(b.bytes) + " bytes in it");
     }
   }
-  runUntil(nullptr, allIdle);
+  runUntilIdle(pool->device);
   delete pool;
   return SUCCESS;
 }
@@ -508,7 +606,7 @@ int allocateAsync(void** address, size_t bytes, Pool* pool, Stream* stream) {
   if (faulted() || used + more > total) {
     return OUT_OF_MEMORY;
   }
-  Block b{bytes, 0, false, false, false, pool};
+  Block b{bytes, 0, false, false, false, pool, pool->device};
   *address = map(bytes, b);
   if (*address == nullptr) {
     return OUT_OF_MEMORY;
@@ -546,7 +644,7 @@ int kindOf(const void* address) {
 int deviceCount() { return devices; }
 
 int setDevice(int d) {
-  if (d < 0 || d >= devices) {
+  if (d < 0 || d >= devices || d >= MOST_DEVICES) {
     return INVALID_DEVICE;
   }
   device = d;
@@ -557,6 +655,10 @@ int currentDevice() { return device; }
 
 int launch(Stream* stream, const char* kernel, const unsigned* grid, const unsigned* block, size_t shared, void** params) {
   Lock lock(mutex);
+  if (known(stream) && stream->device != device) {
+    report(std::string("kernel ") + kernel + " is launched for a stream of another device than the thread's");
+    return INVALID_HANDLE;
+  }
   if (launchesToRefuse > 0 && --launchesToRefuse == 0) {
     return 701; // too many resources requested
   }
@@ -638,7 +740,8 @@ EXPORT void standin_seed(unsigned long long value) {
 // Forgets errors and orders for faults; memory and handles stay.
 EXPORT void standin_reset() {
   Lock lock(mutex);
-  sticky = SUCCESS;
+  std::fill(sticky, sticky + MOST_DEVICES, 0);
+  orders.clear();
   quick = false;
   reports.clear();
   allocationsToFault = launchesToRefuse = launchesToFail = 0;
@@ -648,6 +751,7 @@ EXPORT void standin_reset() {
   driverVersion = runtimeVersion = 13010;
   cudnnVersion = 91900;
   cublasVersion = 130200;
+  ncclVersion = 22903;
   std::fill(counts, counts + 3, 0);
   standin_seed(1);
 }
@@ -663,7 +767,9 @@ EXPORT const char* standin_reports() {
 // What has not been freed, one kind a line.
 EXPORT const char* standin_leaks() {
   Lock lock(mutex);
-  runUntil(nullptr, allIdle);
+  for (int d = 0; d < MOST_DEVICES; d++) {
+    runUntilIdle(d);
+  }
   answer.clear();
   uint64_t bytes = 0;
   size_t host = 0;
@@ -708,6 +814,14 @@ EXPORT void standin_refuse_launch(long n) { launchesToRefuse = n; }
 EXPORT void standin_fail_launch(long n) { launchesToFail = n; }
 
 EXPORT void standin_refuse(int what) { refusals = what; }
+
+EXPORT void standin_nccl_version(int version) { ncclVersion = version; }
+
+// The n-th operation that a rank of NCCL posts from now on fails (1), or never ends (2).
+EXPORT void standin_nccl(int rank, int kind, long n) {
+  Lock lock(mutex);
+  orders[rank] = Order{kind, n};
+}
 
 EXPORT void standin_versions(int driver, int runtime, long cublas, long cudnn) {
   driverVersion = driver;

@@ -32,7 +32,7 @@ import org.bytedeco.javacpp.SizeTPointer;
  * before it a list of freed blocks by size, so that a loop with fixed shapes asks the driver for
  * nothing and finds its tensors at the same addresses again.
  */
-final class DeviceMemory implements AutoCloseable {
+public final class DeviceMemory implements AutoCloseable {
   private static final long GRAIN = 256; // bytes to which sizes are rounded up
 
   private final int device;
@@ -90,13 +90,13 @@ final class DeviceMemory implements AutoCloseable {
   }
 
   /** Memory in the order of another stream, which also frees it: {@link #giveBack}. */
-  synchronized long borrow(long bytes, CudaStream other, Object what) {
+  public synchronized long borrow(long bytes, CudaStream other, Object what) {
     checkOpen();
     return take(size(bytes), other, what);
   }
 
   /** Frees what was borrowed, once the stream has come here. */
-  void giveBack(long address, CudaStream other) {
+  public void giveBack(long address, CudaStream other) {
     int status = cudaFreeAsync(Address.at(address), other.handle());
     if (!closing) {
       CudaErrors.check(status, "cudaFreeAsync");
