@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import io.github.distrifuser.comm.Communicator;
 import io.github.distrifuser.comm.RankEnvironment;
 import io.github.distrifuser.comm.tcp.TcpCommunicators;
+import io.github.distrifuser.tensor.DType;
 import io.github.distrifuser.tensor.NdArray;
 import java.io.IOException;
 import java.time.Duration;
@@ -36,7 +37,7 @@ public final class CasesAsProcess {
   }
 
   private static void check(PipelineCase c, Communicator world, String device, boolean bits) {
-    LoadOptions.Builder options = c.options().device(device).threads(1);
+    LoadOptions.Builder options = c.options().device(device).dtype(DType.F32).threads(1);
     NdArray first;
     try (DistriPipeline p =
         c.pipeline(DistributedCasesSuite.config(c.spec()), options.communicator(world).build())) {
@@ -48,7 +49,7 @@ public final class CasesAsProcess {
       }
     }
     if (bits && world.rank() == 0) {
-      options = c.options().device(device).threads(1).localRanks(world.size());
+      options = c.options().device(device).dtype(DType.F32).threads(1).localRanks(world.size());
       try (DistriPipeline p = c.pipeline(DistributedCasesSuite.config(c.spec()), options.build())) {
         assertArrayEquals(
             first.data(), DistributedCasesSuite.run(c, p).data(), "threads give other bits");
