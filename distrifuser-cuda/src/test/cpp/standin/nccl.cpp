@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <atomic>
 #include <climits>
 #include <cstdio>
 #include <cstdlib>
@@ -81,8 +82,8 @@ struct Call {
 struct State {
   std::string folder;
   std::string failure;
-  int result = OK;
-  bool aborted = false;
+  std::atomic<int> result{OK};
+  std::atomic<bool> aborted{false};
 };
 
 struct Comm {
@@ -207,7 +208,7 @@ int launch(Call& call) {
         state->result = REMOTE_ERROR;
         state->failure = "ordered by a test";
       }
-      return state->aborted;
+      return state->aborted.load();
     }
     return progress(*state, *parts);
   });

@@ -50,12 +50,7 @@ public abstract class DistributedCasesSuite {
     JsonNode spec = c.spec();
     int ranks = spec.get("world_size").asInt();
     LoadOptions options =
-        c.options()
-            .device(device())
-            .dtype(DType.F32)
-            .localRanks(ranks)
-            .threads(1)
-            .build();
+        c.options().device(device()).dtype(DType.F32).localRanks(ranks).threads(1).build();
     try (DistriPipeline p = c.pipeline(config(spec), options)) {
       assertEquals(ranks, p.worldSize());
       beforeRun(0);
