@@ -1,4 +1,4 @@
-#include "device.hpp"
+#include "queue.hpp"
 #include "math.hpp"
 
 #include <dlfcn.h>
@@ -7,11 +7,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <deque>
 #include <map>
-#include <memory>
-#include <mutex>
-#include <set>
 
 namespace standin {
 
@@ -20,36 +16,17 @@ int runtimeVersion = 13010;
 long cudnnVersion = 91900;
 long cublasVersion = 130200;
 int refusals = 0;
-long counts[3];
-
-struct Event {
-  uint64_t recorded = 0; // times that a record was asked for
-  uint64_t completed = 0; // the last that has been reached
-};
-
-struct Operation {
-  enum Kind { WORK, RECORD, WAIT, BIRTH, DEATH } kind;
-  const char* what;
-  std::vector<Touch> touches;
-  std::function<int()> run;
-  std::shared_ptr<Event> event;
-  uint64_t version;
-  void* address;
-};
-
-struct Stream {
-  std::deque<Operation> queue;
-};
+long counts[COUNTS];
 
 struct Pool {
   uint64_t reserved = 0;
   uint64_t used = 0;
 };
 
-namespace {
-
 std::recursive_mutex mutex;
-using Lock = std::lock_guard<std::recursive_mutex>;
+std::set<Stream*> streams;
+
+namespace {
 
 struct Block {
   size_t bytes;
@@ -62,7 +39,6 @@ struct Block {
 
 std::map<uintptr_t, Block> blocks;
 std::map<uintptr_t, size_t> dead; // start and bytes of what was freed
-std::set<Stream*> streams;
 std::map<Event*, std::shared_ptr<Event>> events;
 std::set<Pool*> pools;
 std::map<std::string, int> objects;
@@ -79,6 +55,7 @@ uint64_t seed = 1;
 long allocationsToFault = 0; // 1: the next and all after it fail
 long launchesToRefuse = 0;
 long launchesToFail = 0;
+int streamNumbers = 0;
 int (*emulate)(const char*, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, size_t, void**) = nullptr;
 const char* (*emulationFailure)() = nullptr;
 
@@ -88,13 +65,6 @@ constexpr unsigned char GUARD = 0xa5;
 constexpr size_t ARENA = 1ull << 42;
 char* arena = nullptr;
 size_t arenaUsed = 0;
-
-uint64_t next() {
-  dice ^= dice << 13;
-  dice ^= dice >> 7;
-  dice ^= dice << 17;
-  return dice;
-}
 
 // Memory at an address that nothing had before, with an unmapped page before and behind.
 void* map(size_t bytes, Block& block) {
@@ -178,17 +148,79 @@ bool allowed(const char* what, const Touch& t) {
 }
 
 bool runnable(const Stream* s) {
-  return !s->queue.empty() && (s->queue.front().kind != Operation::WAIT || s->queue.front().event->completed >= s->queue.front().version);
+  if (s->queue.empty()) {
+    return false;
+  }
+  const Operation& o = s->queue.front();
+  const uint64_t now = std::max(s->now, o.issued);
+  switch (o.kind) {
+  case Operation::WAIT:
+    return o.event->completed >= o.version;
+  case Operation::WORK:
+    return isReady(o.work, now);
+  case Operation::GRAPH:
+    return o.launched->left == 0 || !o.launched->readyNodes(now).empty();
+  default:
+    return true;
+  }
+}
+
+// Runs work, unless the device has failed; says when it ended.
+uint64_t perform(const Work& work, int lane, uint64_t earliest) {
+  uint64_t end = earliest;
+  if (sticky != SUCCESS) {
+    return end;
+  }
+  for (const Touch& t : work.touches) {
+    if (!allowed(work.what, t)) {
+      sticky = ILLEGAL_ADDRESS;
+      return end;
+    }
+  }
+  const int status = timed(work, lane, earliest, &end);
+  if (status != SUCCESS) {
+    sticky = status;
+  }
+  return end;
+}
+
+// Runs one node of the graph that a stream has come to.
+void stepGraph(Stream* s) {
+  const std::shared_ptr<Run> run = s->queue.front().launched;
+  const uint64_t now = std::max(s->now, s->queue.front().issued);
+  const std::vector<size_t> ready = run->readyNodes(now);
+  if (!ready.empty()) {
+    const size_t n = ready[next() % ready.size()];
+    const Node& node = run->graph->nodes[n];
+    run->ends[n] = perform(node.work, node.lane, run->startOf(n, now));
+    run->done[n] = 1;
+    run->left--;
+  }
+  if (run->left == 0) {
+    s->now = now;
+    for (uint64_t end : run->ends) {
+      s->now = std::max(s->now, end);
+    }
+    run->before = nullptr;
+    s->queue.pop_front();
+  }
 }
 
 void step(Stream* s) {
+  if (s->queue.front().kind == Operation::GRAPH) {
+    stepGraph(s);
+    return;
+  }
   Operation o = std::move(s->queue.front());
   s->queue.pop_front();
+  s->now = std::max(s->now, o.issued);
   switch (o.kind) {
   case Operation::WAIT:
+    s->now = std::max(s->now, o.event->time);
     break;
   case Operation::RECORD:
     o.event->completed = std::max(o.event->completed, o.version);
+    o.event->time = s->now;
     break;
   case Operation::BIRTH:
     blocks.at(reinterpret_cast<uintptr_t>(o.address)).born = true;
@@ -197,19 +229,9 @@ void step(Stream* s) {
     bury(reinterpret_cast<uintptr_t>(o.address));
     break;
   case Operation::WORK:
-    if (sticky != SUCCESS) {
-      break;
-    }
-    for (const Touch& t : o.touches) {
-      if (!allowed(o.what, t)) {
-        sticky = ILLEGAL_ADDRESS;
-        return;
-      }
-    }
-    const int status = o.run();
-    if (status != SUCCESS) {
-      sticky = status;
-    }
+    s->now = perform(o.work, s->number, s->now);
+    break;
+  case Operation::GRAPH:
     break;
   }
 }
@@ -244,22 +266,6 @@ bool allIdle() {
   return std::all_of(streams.begin(), streams.end(), [](Stream* s) { return s->queue.empty(); });
 }
 
-bool known(Stream* s) {
-  if (streams.count(s) == 0) {
-    report(s == nullptr ? "the default stream is used, which nothing orders" : "a stream is used that does not exist");
-    return false;
-  }
-  return true;
-}
-
-bool known(Event* e) {
-  if (events.count(e) == 0) {
-    report("an event is used that does not exist");
-    return false;
-  }
-  return true;
-}
-
 // What the attention kernels compute, with vectors instead of emulated threads: some hundred times faster.
 bool quick = false;
 
@@ -281,6 +287,24 @@ bool quickly(const std::string& kernel, const std::vector<uint64_t>& a) {
 
 size_t rounded(size_t bytes) { return (bytes + ROUND - 1) / ROUND * ROUND; }
 
+} // namespace
+
+bool known(Stream* s) {
+  if (streams.count(s) == 0) {
+    report(s == nullptr ? "the default stream is used, which nothing orders" : "a stream is used that does not exist");
+    return false;
+  }
+  return true;
+}
+
+bool known(Event* e) {
+  if (events.count(e) == 0) {
+    report("an event is used that does not exist");
+    return false;
+  }
+  return true;
+}
+
 bool faulted() {
   if (allocationsToFault > 1) {
     allocationsToFault--;
@@ -289,7 +313,28 @@ bool faulted() {
   return allocationsToFault == 1;
 }
 
-} // namespace
+std::shared_ptr<Event> shared(Event* event) { return events.at(event); }
+
+void push(Stream* stream, Operation operation) {
+  operation.issued = hostCalls();
+  stream->queue.push_back(std::move(operation));
+}
+
+double bytesOf(const std::vector<Touch>& touches) {
+  double sum = 0;
+  for (const Touch& t : touches) {
+    const auto* block = t.bytes == 1 ? find(t.start) : nullptr;
+    sum += block == nullptr ? t.bytes : block->first + block->second.bytes - reinterpret_cast<uintptr_t>(t.start);
+  }
+  return sum;
+}
+
+uint64_t next() {
+  dice ^= dice << 13;
+  dice ^= dice >> 7;
+  dice ^= dice << 17;
+  return dice;
+}
 
 int entered() {
   Lock lock(mutex);
@@ -303,18 +348,25 @@ void report(const std::string& what) {
   }
 }
 
-int enqueue(Stream* stream, const char* what, std::vector<Touch> touches, std::function<int()> run) {
+int enqueue(Stream* stream, const char* what, std::vector<Touch> touches, std::function<int()> run, Cost cost, std::function<bool()> ready) {
   Lock lock(mutex);
   if (!known(stream)) {
-    return INVALID_HANDLE;
+    return stream == nullptr ? implicit() : INVALID_HANDLE;
   }
-  stream->queue.push_back(Operation{Operation::WORK, what, std::move(touches), std::move(run), nullptr, 0, nullptr});
+  Operation o{};
+  o.kind = Operation::WORK;
+  o.work = Work{what, std::move(touches), std::move(run), cost, std::move(ready)};
+  if (stream->capture != nullptr) {
+    return record(stream, std::move(o.work));
+  }
+  push(stream, std::move(o));
   return SUCCESS;
 }
 
 int streamCreate(Stream** stream) {
   Lock lock(mutex);
   *stream = new Stream();
+  (*stream)->number = ++streamNumbers;
   streams.insert(*stream);
   return SUCCESS;
 }
@@ -324,6 +376,7 @@ int streamDestroy(Stream* stream) {
   if (!known(stream)) {
     return INVALID_HANDLE;
   }
+  forgetCaptures(stream);
   runUntil(stream, [&] { return stream->queue.empty(); });
   streams.erase(stream);
   delete stream;
@@ -332,21 +385,40 @@ int streamDestroy(Stream* stream) {
 
 int streamSynchronize(Stream* stream) {
   Lock lock(mutex);
-  return known(stream) ? runUntil(stream, [&] { return stream->queue.empty(); }) : INVALID_HANDLE;
+  if (!known(stream)) {
+    return INVALID_HANDLE;
+  }
+  if (stream->capture != nullptr) {
+    return lose(stream, CAPTURE_UNSUPPORTED);
+  }
+  const int status = runUntil(stream, [&] { return stream->queue.empty(); });
+  hostWaited(stream->now);
+  return status;
 }
 
 int deviceSynchronize() {
   Lock lock(mutex);
-  return runUntil(nullptr, allIdle);
+  const int status = runUntil(nullptr, allIdle);
+  for (Stream* s : streams) {
+    hostWaited(s->now);
+  }
+  return status;
 }
 
 int streamWait(Stream* stream, Event* event) {
   Lock lock(mutex);
   if (!known(stream) || !known(event)) {
-    return INVALID_HANDLE;
+    return stream == nullptr ? implicit() : INVALID_HANDLE;
   }
-  stream->queue.push_back(Operation{Operation::WAIT, "wait", {}, nullptr, events[event], event->recorded, nullptr});
-  return SUCCESS;
+  int status = SUCCESS;
+  if (!waitInCapture(stream, event, &status)) {
+    Operation o{};
+    o.kind = Operation::WAIT;
+    o.event = shared(event);
+    o.version = event->recorded;
+    push(stream, std::move(o));
+  }
+  return status;
 }
 
 int eventCreate(Event** event) {
@@ -369,11 +441,17 @@ int eventDestroy(Event* event) {
 int eventRecord(Event* event, Stream* stream) {
   Lock lock(mutex);
   if (!known(stream) || !known(event)) {
-    return INVALID_HANDLE;
+    return stream == nullptr ? implicit() : INVALID_HANDLE;
   }
-  event->recorded++;
-  stream->queue.push_back(Operation{Operation::RECORD, "record", {}, nullptr, events[event], event->recorded, nullptr});
-  return SUCCESS;
+  int status = SUCCESS;
+  if (!recordInCapture(event, stream, &status)) {
+    Operation o{};
+    o.kind = Operation::RECORD;
+    o.event = shared(event);
+    o.version = ++event->recorded;
+    push(stream, std::move(o));
+  }
+  return status;
 }
 
 int eventSynchronize(Event* event) {
@@ -381,14 +459,22 @@ int eventSynchronize(Event* event) {
   if (!known(event)) {
     return INVALID_HANDLE;
   }
+  if (event->capture != nullptr) {
+    return CAPTURED_EVENT;
+  }
   const uint64_t version = event->recorded;
-  return runUntil(nullptr, [&] { return event->completed >= version; });
+  const int status = runUntil(nullptr, [&] { return event->completed >= version; });
+  hostWaited(event->time);
+  return status;
 }
 
 int eventQuery(Event* event) {
   Lock lock(mutex);
   if (!known(event)) {
     return INVALID_HANDLE;
+  }
+  if (event->capture != nullptr) {
+    return CAPTURED_EVENT;
   }
   return event->completed >= event->recorded ? sticky : NOT_READY;
 }
@@ -502,6 +588,9 @@ int allocateAsync(void** address, size_t bytes, Pool* pool, Stream* stream) {
   if (!known(stream) || pools.count(pool) == 0) {
     return INVALID_HANDLE;
   }
+  if (stream->capture != nullptr) {
+    return lose(stream, NOT_SUPPORTED); // memory of graphs: not simulated
+  }
   const uint64_t cost = rounded(bytes);
   const uint64_t kept = pool->reserved - pool->used;
   const uint64_t more = cost > kept ? cost - kept : 0;
@@ -517,7 +606,10 @@ int allocateAsync(void** address, size_t bytes, Pool* pool, Stream* stream) {
   pool->reserved += more;
   pool->used += cost;
   blocks[reinterpret_cast<uintptr_t>(*address)] = b;
-  stream->queue.push_back(Operation{Operation::BIRTH, "cudaMallocAsync", {}, nullptr, nullptr, 0, *address});
+  Operation o{};
+  o.kind = Operation::BIRTH;
+  o.address = *address;
+  push(stream, std::move(o));
   return SUCCESS;
 }
 
@@ -531,9 +623,16 @@ int releaseAsync(void* address, Stream* stream) {
   if (!known(stream)) {
     return INVALID_HANDLE;
   }
+  if (stream->capture != nullptr) {
+    report("cudaFreeAsync, during a capture, of memory that is not the graph's");
+    return lose(stream, INVALID_VALUE);
+  }
   found->second.dying = true;
   found->second.pool->used -= rounded(found->second.bytes);
-  stream->queue.push_back(Operation{Operation::DEATH, "cudaFreeAsync", {}, nullptr, nullptr, 0, address});
+  Operation o{};
+  o.kind = Operation::DEATH;
+  o.address = address;
+  push(stream, std::move(o));
   return SUCCESS;
 }
 
@@ -574,10 +673,16 @@ int launch(Stream* stream, const char* kernel, const unsigned* grid, const unsig
       touches.push_back(Touch{reinterpret_cast<void*>((*values)[i]), 1});
     }
   }
+  counts[COUNT_KERNELS]++;
   const bool fails = launchesToFail > 0 && --launchesToFail == 0;
   const std::vector<unsigned> g(grid, grid + 3);
   const std::vector<unsigned> b(block, block + 3);
-  return enqueue(stream, found->first.c_str(), touches, [=]() -> int {
+  Cost cost;
+  if (found->first.compare(0, 9, "attention") == 0) {
+    const std::vector<uint64_t>& a = *values; // batch, queries, keys, heads, widths of keys and values
+    cost.flops = 2.0 * a[4] * a[5] * a[6] * a[7] * (a[8] + a[9]);
+  }
+  const auto run = [=]() -> int {
     if (fails) {
       return LAUNCH_FAILURE;
     }
@@ -593,7 +698,8 @@ int launch(Stream* stream, const char* kernel, const unsigned* grid, const unsig
       return LAUNCH_FAILURE;
     }
     return SUCCESS;
-  });
+  };
+  return enqueue(stream, found->first.c_str(), touches, run, cost);
 }
 
 void counted(const char* kind, int change) {
@@ -648,7 +754,9 @@ EXPORT void standin_reset() {
   driverVersion = runtimeVersion = 13010;
   cudnnVersion = 91900;
   cublasVersion = 130200;
-  std::fill(counts, counts + 3, 0);
+  orderCaptureFault(0);
+  resetClock();
+  std::fill(counts, counts + COUNTS, 0);
   standin_seed(1);
 }
 

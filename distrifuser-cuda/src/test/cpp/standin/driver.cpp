@@ -68,6 +68,9 @@ EXPORT int cuModuleLoadData(Module** module, const void* image) {
   if (int e = entered()) {
     return e;
   }
+  if (int e = unsafe()) {
+    return e;
+  }
   const size_t size = imageSize(static_cast<const unsigned char*>(image));
   if (size == 0) {
     return 200; // invalid image
