@@ -31,6 +31,8 @@ final class CudaContext implements AutoCloseable {
   private final cudnnContext dnn = new cudnnContext();
   private long workspace; // address, or 0
   private long workspaceBytes;
+  private boolean capturing;
+  private @Nullable DeviceStorage capturedWorkspace; // in the workspace's place during a capture
 
   CudaContext(int device, DType dtype) {
     this.device = device;
@@ -39,7 +41,7 @@ final class CudaContext implements AutoCloseable {
     try {
       compute = own(new CudaStream());
       upload = own(new CudaStream());
-      memory = own(new DeviceMemory(device, compute));
+      memory = own(new DeviceMemory(device, compute, upload));
       staging = own(new PinnedStaging());
       CudaErrors.checkBlas(cublasLtCreate(blas), "cublasLtCreate");
       own(() -> cublasLtDestroy(blas));
@@ -122,12 +124,65 @@ final class CudaContext implements AutoCloseable {
    * @param what for the message if there is none
    */
   long workspace(long bytes, String what) {
+    if (capturing) {
+      return capturedWorkspace(bytes, what);
+    }
     if (bytes > workspaceBytes) {
       releaseWorkspace();
       workspace = memory.borrow(bytes, compute, "the workspace of " + what);
       workspaceBytes = bytes;
     }
     return workspace;
+  }
+
+  /** A graph keeps what it works in: memory of its own. */
+  private long capturedWorkspace(long bytes, String what) {
+    DeviceStorage s = capturedWorkspace;
+    if (s == null || s.byteSize() < bytes) {
+      releaseCapturedWorkspace();
+      s = memory.allocate(Math.max(bytes, workspaceBytes), "the workspace of " + what);
+      capturedWorkspace = s;
+    }
+    return s.address();
+  }
+
+  private void releaseCapturedWorkspace() {
+    if (capturedWorkspace != null) {
+      capturedWorkspace.close();
+      capturedWorkspace = null;
+    }
+  }
+
+  /** Whether a step is being captured. */
+  boolean isCapturing() {
+    return capturing;
+  }
+
+  /** Throws where a step is being captured, of which something cannot be part. */
+  void checkNotCapturing(String what) {
+    if (capturing) {
+      throw new IllegalStateException(what + " within a step that is captured");
+    }
+  }
+
+  /** Memory that is allocated from now on belongs to a step that is captured. */
+  void beginCapture() {
+    memory.beginCapture();
+    capturing = true;
+  }
+
+  /** Ends that. */
+  DeviceMemory.Capture endCapture() {
+    releaseCapturedWorkspace();
+    capturing = false;
+    return memory.endCapture();
+  }
+
+  /** Ends a capture that failed. */
+  void abandonCapture() {
+    releaseCapturedWorkspace();
+    capturing = false;
+    memory.abandonCapture();
   }
 
   void releaseWorkspace() {

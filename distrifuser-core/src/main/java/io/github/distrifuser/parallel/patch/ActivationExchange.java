@@ -23,11 +23,12 @@ public final class ActivationExchange {
   private final Communicator group;
   private final int batchOf;
   private final ExchangePlan plan = new ExchangePlan();
+  private final List<Slot> slots = new ArrayList<>();
   private final List<Slot> pending = new ArrayList<>();
   private final List<Work> outstanding = new ArrayList<>();
   private final Set<ExchangeKind> posting;
   private int firstPosting = UNKNOWN;
-  private boolean leftOut;
+  private boolean firstAsynchronous;
 
   /**
    * An exchange within a group.
@@ -85,10 +86,9 @@ public final class ActivationExchange {
     }
 
     private void postLate() {
-      if (leftOut && !transfers.isEmpty()) {
+      if (!firstAsynchronous && !transfers.isEmpty()) {
         posted = send(transfers);
       }
-      leftOut = true;
     }
 
     /** Returns when what was posted last has arrived; at once where nothing was. */
@@ -103,10 +103,17 @@ public final class ActivationExchange {
     }
   }
 
+  /** Whether this is the generation's first step that posts: see {@link #lateSlot}. */
+  void setFirstAsynchronous(boolean first) {
+    firstAsynchronous = first;
+  }
+
   /** Plans a layer's messages. Layers do so in the same order on all ranks. */
   public Slot slot(String layer, ExchangeKind kind, Messages messages) {
     ExchangePlan.Entry entry = plan.add(layer, kind, messages.sentBytes(), messages.receivers());
-    return new Slot(entry, messages.transfers(entry.slot()));
+    Slot slot = new Slot(entry, messages.transfers(entry.slot()));
+    slots.add(slot);
+    return slot;
   }
 
   /** Posts what is waiting for company. Called at the end of every step. */
@@ -148,6 +155,22 @@ public final class ActivationExchange {
       firstPosting = all.isEmpty() || all.size() >= batchOf ? NONE : all.get(0).slot();
     }
     return firstPosting;
+  }
+
+  /**
+   * Ends a step that is to be captured: what was posted is waited for now, not in the next step.
+   */
+  public void settle() {
+    flush();
+    slots.forEach(Slot::await);
+    outstanding.clear();
+  }
+
+  /** Forgets what was posted in a capture that failed. */
+  public void forget() {
+    pending.clear();
+    slots.forEach(s -> s.posted = null);
+    outstanding.clear();
   }
 
   /** Returns when everything posted has arrived, so that buffers may be freed. */

@@ -1,0 +1,72 @@
+package io.github.distrifuser.cuda;
+
+import static org.bytedeco.cuda.global.cudart.cudaStreamSynchronize;
+
+import io.github.distrifuser.backend.StepGraph;
+import io.github.distrifuser.tensor.Tensor;
+
+/** A graph with the memory that it works in. */
+final class CapturedStep implements StepGraph {
+  private final StepCaptures owner;
+  private final CudaContext context;
+  private final CudaGraph graph;
+  private final DeviceMemory.Capture memory;
+  private final Tensor result;
+  private boolean needed = true;
+  private boolean open = true;
+
+  CapturedStep(
+      StepCaptures owner,
+      CudaContext context,
+      CudaGraph graph,
+      DeviceMemory.Capture memory,
+      Tensor result) {
+    this.owner = owner;
+    this.context = context;
+    this.graph = graph;
+    this.memory = memory;
+    this.result = result;
+  }
+
+  @Override
+  public synchronized Tensor replay() {
+    if (!open) {
+      throw new IllegalStateException("a captured step is run after it was closed");
+    }
+    context.activate();
+    graph.launch(context.compute());
+    return result;
+  }
+
+  @Override
+  public synchronized boolean isOpen() {
+    return open;
+  }
+
+  @Override
+  public synchronized void keep(boolean wanted) {
+    needed = wanted;
+  }
+
+  synchronized boolean isNeeded() {
+    return needed;
+  }
+
+  @Override
+  public long bytes() {
+    return memory.bytes();
+  }
+
+  @Override
+  public synchronized void close() {
+    if (!open) {
+      return;
+    }
+    open = false;
+    owner.forget(this);
+    context.activate();
+    cudaStreamSynchronize(context.compute().handle()); // a device that failed frees, too
+    graph.close();
+    context.memory().free(memory);
+  }
+}
