@@ -80,7 +80,7 @@ public final class PatchDenoiser extends RankedDenoiser {
   @Override
   void endWork(boolean captured) {
     if (captured) {
-      context.exchange().settle();
+      context.exchange().drain();
     } else {
       context.exchange().flush();
     }

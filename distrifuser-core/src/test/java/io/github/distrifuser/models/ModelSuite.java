@@ -118,14 +118,7 @@ public abstract class ModelSuite {
           TextContext context = TextContext.of(states)) {
         UNetInput in =
             new UNetInput(
-                sample,
-                times,
-                context,
-                xl ? pooled : null,
-                xl ? sizes : null,
-                null,
-                null,
-                null);
+                sample, times, context, xl ? pooled : null, xl ? sizes : null, null, null, null);
         try (Tensor y = unet.forward(in)) {
           NdArray out = new NdArray(backend.toFloats(y), y.shape()).toChannelsFirst();
           double tolerance = model.equals("tiny-sdxl") ? roundedTolerance() : TOLERANCE;

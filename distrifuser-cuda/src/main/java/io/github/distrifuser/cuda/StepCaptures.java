@@ -47,8 +47,7 @@ final class StepCaptures implements AutoCloseable {
     if (tensor == null) {
       throw new IllegalStateException("a step without a result");
     }
-    CapturedStep captured =
-        new CapturedStep(this, context, graph, context.endCapture(), tensor);
+    CapturedStep captured = new CapturedStep(this, context, graph, context.endCapture(), tensor);
     steps.add(captured);
     return captured;
   }

@@ -196,8 +196,7 @@ class StandinCaptureTest {
     forbidden(UNSUPPORTED, () -> cudaDeviceSynchronize());
     try (CudaEvent event = new CudaEvent()) {
       event.record(context.upload());
-      forbidden(
-          UNSUPPORTED, () -> org.bytedeco.cuda.global.cudart.cudaEventQuery(event.handle()));
+      forbidden(UNSUPPORTED, () -> org.bytedeco.cuda.global.cudart.cudaEventQuery(event.handle()));
       forbidden(
           UNSUPPORTED, () -> org.bytedeco.cuda.global.cudart.cudaEventSynchronize(event.handle()));
     }
@@ -316,8 +315,7 @@ class StandinCaptureTest {
   @Test
   void memoryThatIsFreedBeforeALaunchIsReported() {
     long block = context.memory().borrow(400, stream, "a test");
-    CudaGraph graph =
-        CudaGraph.capture(stream, () -> stream.copy(x.address(), block, 400));
+    CudaGraph graph = CudaGraph.capture(stream, () -> stream.copy(x.address(), block, 400));
     context.memory().giveBack(block, stream);
     try (graph) {
       graph.launch(stream);

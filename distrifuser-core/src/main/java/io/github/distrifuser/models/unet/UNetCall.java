@@ -126,8 +126,8 @@ public final class UNetCall implements AutoCloseable {
    * @param kind calls of one kind and shape run the same operators
    * @param sample {@code [b, c, h, w]}
    * @param after finishes the call's work on its result, which it returns
-   * @return {@code [b, h', w, c]}, which the caller closes before the next call; h' is the rows that
-   *     the layers compute
+   * @return {@code [b, h', w, c]}, which the caller closes before the next call; h' is the rows
+   *     that the layers compute
    */
   public Tensor run(Object kind, NdArray sample, float timestep, UnaryOperator<Tensor> after) {
     NdArray channelsLast = sample.toChannelsLast();
@@ -136,8 +136,7 @@ public final class UNetCall implements AutoCloseable {
     float[] timesteps = new float[sample.size(0)];
     Arrays.fill(timesteps, timestep);
     backend.write(unet.timeSinusoids(timesteps), 0, times);
-    UNetInput in =
-        new UNetInput(x, times, context, textEmbeds, sizes, timestepCond, null, null);
+    UNetInput in = new UNetInput(x, times, context, textEmbeds, sizes, timestepCond, null, null);
     return steps.run(
         List.of(kind, x.shape()),
         () -> {

@@ -25,7 +25,6 @@ public final class ActivationExchange {
   private final ExchangePlan plan = new ExchangePlan();
   private final List<Slot> slots = new ArrayList<>();
   private final List<Slot> pending = new ArrayList<>();
-  private final List<Work> outstanding = new ArrayList<>();
   private final Set<ExchangeKind> posting;
   private int firstPosting = UNKNOWN;
   private boolean firstAsynchronous;
@@ -87,7 +86,7 @@ public final class ActivationExchange {
 
     private void postLate() {
       if (!firstAsynchronous && !transfers.isEmpty()) {
-        posted = send(transfers);
+        posted = group.exchange(transfers);
       }
     }
 
@@ -125,18 +124,11 @@ public final class ActivationExchange {
     for (Slot s : pending) {
       all.addAll(s.transfers);
     }
-    Work work = send(all);
+    Work work = group.exchange(all);
     for (Slot s : pending) {
       s.posted = work;
     }
     pending.clear();
-  }
-
-  private Work send(List<Transfer> transfers) {
-    Work work = group.exchange(transfers);
-    outstanding.removeIf(Work::isDone);
-    outstanding.add(work);
-    return work;
   }
 
   /**
@@ -158,25 +150,17 @@ public final class ActivationExchange {
   }
 
   /**
-   * Ends a step that is to be captured: what was posted is waited for now, not in the next step.
+   * Returns when everything posted has arrived, so that buffers may be freed, or the next step
+   * captured.
    */
-  public void settle() {
+  public void drain() {
     flush();
     slots.forEach(Slot::await);
-    outstanding.clear();
   }
 
   /** Forgets what was posted in a capture that failed. */
   public void forget() {
     pending.clear();
     slots.forEach(s -> s.posted = null);
-    outstanding.clear();
-  }
-
-  /** Returns when everything posted has arrived, so that buffers may be freed. */
-  public void drain() {
-    flush();
-    outstanding.forEach(Work::await);
-    outstanding.clear();
   }
 }
