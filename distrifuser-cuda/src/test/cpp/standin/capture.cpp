@@ -12,7 +12,7 @@ enum Mode { GLOBAL = 0, THREAD_LOCAL = 1, RELAXED = 2 };
 
 uint64_t captures = 0;
 std::set<Capture*> active;
-std::set<Graph*> graphs;
+std::set<CapturedGraph*> graphs;
 std::set<Executable*> executables;
 long recordsToRefuse = 0;
 thread_local int threadMode = GLOBAL;
@@ -222,7 +222,7 @@ int beginCapture(Stream* stream, int mode) {
   return SUCCESS;
 }
 
-int endCapture(Stream* stream, Graph** graph) {
+int endCapture(Stream* stream, CapturedGraph** graph) {
   Lock lock(mutex);
   *graph = nullptr;
   if (!known(stream)) {
@@ -243,7 +243,7 @@ int endCapture(Stream* stream, Graph** graph) {
   if (c->lost || !joined) {
     return c->lost ? CAPTURE_INVALIDATED : CAPTURE_UNJOINED;
   }
-  *graph = new Graph{std::move(c->nodes)};
+  *graph = new CapturedGraph{std::move(c->nodes)};
   graphs.insert(*graph);
   counted("graphs", 1);
   return SUCCESS;
@@ -262,7 +262,7 @@ int captureInfo(Stream* stream, int* status, uint64_t* id) {
   return SUCCESS;
 }
 
-int graphNodes(Graph* graph, size_t* count) {
+int graphNodes(CapturedGraph* graph, size_t* count) {
   Lock lock(mutex);
   if (graphs.count(graph) == 0) {
     return INVALID_VALUE;
@@ -271,7 +271,7 @@ int graphNodes(Graph* graph, size_t* count) {
   return SUCCESS;
 }
 
-int graphDestroy(Graph* graph) {
+int graphDestroy(CapturedGraph* graph) {
   Lock lock(mutex);
   if (graphs.erase(graph) == 0) {
     report("a graph is destroyed that does not exist");
@@ -282,7 +282,7 @@ int graphDestroy(Graph* graph) {
   return SUCCESS;
 }
 
-int instantiate(Executable** executable, Graph* graph) {
+int instantiate(Executable** executable, CapturedGraph* graph) {
   Lock lock(mutex);
   *executable = nullptr;
   if (graphs.count(graph) == 0) {
@@ -292,7 +292,7 @@ int instantiate(Executable** executable, Graph* graph) {
   if (faulted()) {
     return OUT_OF_MEMORY;
   }
-  *executable = new Executable{std::make_shared<const Graph>(*graph), nullptr};
+  *executable = new Executable{std::make_shared<const CapturedGraph>(*graph), nullptr};
   executables.insert(*executable);
   counted("executable graphs", 1);
   return SUCCESS;

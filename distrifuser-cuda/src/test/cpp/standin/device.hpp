@@ -56,7 +56,7 @@ struct Cost {
 struct Stream;
 struct Event;
 struct Pool;
-struct Graph;
+struct CapturedGraph;
 struct Executable;
 
 // What every call begins with: the error that ended the device, or 0.
@@ -93,11 +93,11 @@ bool isCapturing(Stream* stream);
 int refused(Stream* stream);
 int exchangeMode(int* mode);
 int beginCapture(Stream* stream, int mode);
-int endCapture(Stream* stream, Graph** graph);
+int endCapture(Stream* stream, CapturedGraph** graph);
 int captureInfo(Stream* stream, int* status, uint64_t* id);
-int graphNodes(Graph* graph, size_t* count);
-int graphDestroy(Graph* graph);
-int instantiate(Executable** executable, Graph* graph);
+int graphNodes(CapturedGraph* graph, size_t* count);
+int graphDestroy(CapturedGraph* graph);
+int instantiate(Executable** executable, CapturedGraph* graph);
 int executableDestroy(Executable* executable);
 int graphLaunch(Executable* executable, Stream* stream);
 

@@ -39,26 +39,26 @@ struct Capture {
   std::vector<Node> nodes;
 };
 
-struct Graph {
+struct CapturedGraph {
   std::vector<Node> nodes;
 };
 
 // One launch of a graph.
 struct Run {
-  std::shared_ptr<const Graph> graph;
+  std::shared_ptr<const CapturedGraph> graph;
   std::shared_ptr<Run> before; // launches of one executable follow each other
   std::vector<char> done;
   std::vector<uint64_t> ends; // on the simulated clock
   size_t left;
 
-  explicit Run(std::shared_ptr<const Graph> g) : graph(std::move(g)), done(graph->nodes.size()), ends(graph->nodes.size()), left(graph->nodes.size()) {}
+  explicit Run(std::shared_ptr<const CapturedGraph> g) : graph(std::move(g)), done(graph->nodes.size()), ends(graph->nodes.size()), left(graph->nodes.size()) {}
   bool isReady(size_t node, uint64_t now) const;
   std::vector<size_t> readyNodes(uint64_t now) const;
   uint64_t startOf(size_t node, uint64_t now) const;
 };
 
 struct Executable {
-  std::shared_ptr<const Graph> graph;
+  std::shared_ptr<const CapturedGraph> graph;
   std::shared_ptr<Run> last;
 };
 

@@ -256,23 +256,23 @@ EXPORT int cudaStreamBeginCapture(Stream* stream, int mode) {
   return done(beginCapture(stream, mode));
 }
 
-EXPORT int cudaStreamEndCapture(Stream* stream, Graph** graph) { return done(endCapture(stream, graph)); }
+EXPORT int cudaStreamEndCapture(Stream* stream, CapturedGraph** graph) { return done(endCapture(stream, graph)); }
 
 EXPORT int cudaStreamIsCapturing(Stream* stream, int* status) { return done(captureInfo(stream, status, nullptr)); }
 
 // Without the nodes that come before.
-EXPORT int cudaStreamGetCaptureInfo(Stream* stream, int* status, uint64_t* id, Graph** graph, void* nodes, void* edges, size_t* count) {
+EXPORT int cudaStreamGetCaptureInfo(Stream* stream, int* status, uint64_t* id, CapturedGraph** graph, void* nodes, void* edges, size_t* count) {
   if (graph != nullptr || nodes != nullptr || edges != nullptr || count != nullptr) {
     return done(NOT_SUPPORTED);
   }
   return done(captureInfo(stream, status, id));
 }
 
-EXPORT int cudaGraphGetNodes(Graph* graph, void* nodes, size_t* count) {
+EXPORT int cudaGraphGetNodes(CapturedGraph* graph, void* nodes, size_t* count) {
   return done(nodes != nullptr ? static_cast<int>(NOT_SUPPORTED) : graphNodes(graph, count));
 }
 
-EXPORT int cudaGraphInstantiate(Executable** executable, Graph* graph, unsigned long long) {
+EXPORT int cudaGraphInstantiate(Executable** executable, CapturedGraph* graph, unsigned long long) {
   ENTER
   UNSAFE
   return done(instantiate(executable, graph));
@@ -285,4 +285,4 @@ EXPORT int cudaGraphLaunch(Executable* executable, Stream* stream) {
 
 EXPORT int cudaGraphExecDestroy(Executable* executable) { return done(executableDestroy(executable)); }
 
-EXPORT int cudaGraphDestroy(Graph* graph) { return done(graphDestroy(graph)); }
+EXPORT int cudaGraphDestroy(CapturedGraph* graph) { return done(graphDestroy(graph)); }
