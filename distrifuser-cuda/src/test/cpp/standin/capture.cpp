@@ -58,23 +58,28 @@ bool isJoined(const Capture& c) {
 
 } // namespace
 
-bool Run::isReady(size_t node, uint64_t now) const {
-  const Node& n = graph->nodes[node];
-  return !done[node] && std::all_of(n.after.begin(), n.after.end(), [&](size_t a) { return done[a] != 0; }) &&
-         standin::isReady(n.work, startOf(node, now));
-}
-
-std::vector<size_t> Run::readyNodes(uint64_t now) const {
+std::vector<size_t> Run::readyNodes() const {
   std::vector<size_t> ready;
   if (before != nullptr && before->left > 0) {
     return ready;
   }
   for (size_t i = 0; i < done.size(); i++) {
-    if (isReady(i, now)) {
+    const std::vector<size_t>& after = graph->nodes[i].after;
+    const bool turn = !done[i] && std::all_of(after.begin(), after.end(), [&](size_t a) { return done[a] != 0; });
+    if (turn && (!meetings[i].isBegun() || isDone(meetings[i]))) {
       ready.push_back(i);
     }
   }
   return ready;
+}
+
+bool Run::isMeeting() const {
+  for (size_t i = 0; i < done.size(); i++) {
+    if (!done[i] && meetings[i].isBegun()) {
+      return true;
+    }
+  }
+  return false;
 }
 
 uint64_t Run::startOf(size_t node, uint64_t now) const {

@@ -77,9 +77,24 @@ int timed(const Work& work, int lane, uint64_t earliest, uint64_t* end) {
   return status;
 }
 
-bool isReady(const Work& work, uint64_t at) {
-  start = at;
-  return !work.ready || work.ready();
+void begin(const Work& work, uint64_t earliest, Meeting& meeting) {
+  start = earliest;
+  meeting.start = earliest;
+  meeting.done = work.begin();
+}
+
+bool isDone(const Meeting& meeting) {
+  start = meeting.start;
+  return meeting.done();
+}
+
+uint64_t endOf(const Work& work, int lane, const Meeting& meeting) {
+  isDone(meeting);
+  const uint64_t end = start + (tracing ? duration(work) : 0);
+  if (tracing) {
+    spans.push_back(Span{lane, work.what, start, end});
+  }
+  return end;
 }
 
 uint64_t startTime() { return start; }

@@ -3,6 +3,7 @@
 
 #include <dlfcn.h>
 #include <sys/mman.h>
+#include <unistd.h>
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
@@ -15,10 +16,12 @@ int driverVersion = 13010;
 int runtimeVersion = 13010;
 long cudnnVersion = 91900;
 long cublasVersion = 130200;
+int ncclVersion = 22903;
 int refusals = 0;
 long counts[COUNTS];
 
 struct Pool {
+  int device;
   uint64_t reserved = 0;
   uint64_t used = 0;
 };
@@ -35,6 +38,7 @@ struct Block {
   bool born; // its stream has come to its allocation
   bool dying; // a free has been asked for
   Pool* pool;
+  int device;
 };
 
 std::map<uintptr_t, Block> blocks;
@@ -49,7 +53,9 @@ uint64_t total = 6ull << 30;
 uint64_t used = 0;
 int devices = 1;
 thread_local int device = 0;
-int sticky = SUCCESS;
+constexpr int MOST_DEVICES = 64;
+int sticky[MOST_DEVICES]; // the error that ended each device, or 0
+std::map<int, Order> orders; // by rank of NCCL
 uint64_t dice = 1;
 uint64_t seed = 1;
 long allocationsToFault = 0; // 1: the next and all after it fail
@@ -125,13 +131,18 @@ std::string describe(const void* p) {
   return "an address that is not the device's";
 }
 
-bool allowed(const char* what, const Touch& t) {
+// Whether a range is memory that a device may reach; any device where it is -1.
+bool allowed(const char* what, const Touch& t, int by) {
   if (t.bytes == 0) {
     return true;
   }
   const auto* block = find(t.start);
   if (block == nullptr) {
     report(std::string(what) + " touches " + describe(t.start));
+    return false;
+  }
+  if (by >= 0 && !block->second.host && block->second.device != by) {
+    report(std::string(what) + " on device " + std::to_string(by) + " touches memory of device " + std::to_string(block->second.device));
     return false;
   }
   if (!block->second.born) {
@@ -152,49 +163,66 @@ bool runnable(const Stream* s) {
     return false;
   }
   const Operation& o = s->queue.front();
-  const uint64_t now = std::max(s->now, o.issued);
   switch (o.kind) {
   case Operation::WAIT:
     return o.event->completed >= o.version;
   case Operation::WORK:
-    return isReady(o.work, now);
+    return !o.meeting.isBegun() || sticky[s->device] != SUCCESS || isDone(o.meeting);
   case Operation::GRAPH:
-    return o.launched->left == 0 || !o.launched->readyNodes(now).empty();
+    return o.launched->left == 0 || sticky[s->device] != SUCCESS || !o.launched->readyNodes().empty();
   default:
     return true;
   }
 }
 
-// Runs work, unless the device has failed; says when it ended.
-uint64_t perform(const Work& work, int lane, uint64_t earliest) {
-  uint64_t end = earliest;
-  if (sticky != SUCCESS) {
-    return end;
+// Whether what is going on needs others, so that to wait for them is no mistake.
+bool meetingUnderWay() {
+  return std::any_of(streams.begin(), streams.end(), [](Stream* s) {
+    return !s->queue.empty() && (s->queue.front().meeting.isBegun() || (s->queue.front().launched != nullptr && s->queue.front().launched->isMeeting()));
+  });
+}
+
+// Does work, or begins a meeting, unless the device has failed. True when it is over; it ended then.
+bool perform(const Work& work, Meeting& meeting, int on, int lane, uint64_t earliest, uint64_t* end) {
+  *end = earliest;
+  if (sticky[on] != SUCCESS) {
+    return true;
+  }
+  if (meeting.isBegun()) {
+    *end = endOf(work, lane, meeting);
+    return true;
   }
   for (const Touch& t : work.touches) {
-    if (!allowed(work.what, t)) {
-      sticky = ILLEGAL_ADDRESS;
-      return end;
+    if (!allowed(work.what, t, work.anyDevice ? -1 : on)) {
+      sticky[on] = ILLEGAL_ADDRESS;
+      return true;
     }
   }
-  const int status = timed(work, lane, earliest, &end);
-  if (status != SUCCESS) {
-    sticky = status;
+  if (work.begin) {
+    begin(work, earliest, meeting);
+    return false;
   }
-  return end;
+  const int status = timed(work, lane, earliest, end);
+  if (status != SUCCESS) {
+    sticky[on] = status;
+  }
+  return true;
 }
 
 // Runs one node of the graph that a stream has come to.
 void stepGraph(Stream* s) {
   const std::shared_ptr<Run> run = s->queue.front().launched;
   const uint64_t now = std::max(s->now, s->queue.front().issued);
-  const std::vector<size_t> ready = run->readyNodes(now);
-  if (!ready.empty()) {
+  const std::vector<size_t> ready = run->readyNodes();
+  if (sticky[s->device] != SUCCESS) {
+    run->left = 0;
+  } else if (!ready.empty()) {
     const size_t n = ready[next() % ready.size()];
     const Node& node = run->graph->nodes[n];
-    run->ends[n] = perform(node.work, node.lane, run->startOf(n, now));
-    run->done[n] = 1;
-    run->left--;
+    if (perform(node.work, run->meetings[n], s->device, node.lane, run->startOf(n, now), &run->ends[n])) {
+      run->done[n] = 1;
+      run->left--;
+    }
   }
   if (run->left == 0) {
     s->now = now;
@@ -207,13 +235,20 @@ void stepGraph(Stream* s) {
 }
 
 void step(Stream* s) {
-  if (s->queue.front().kind == Operation::GRAPH) {
+  Operation& front = s->queue.front();
+  if (front.kind == Operation::GRAPH) {
     stepGraph(s);
     return;
   }
-  Operation o = std::move(s->queue.front());
+  s->now = std::max(s->now, front.issued);
+  if (front.kind == Operation::WORK) {
+    if (perform(front.work, front.meeting, s->device, s->number, s->now, &s->now)) {
+      s->queue.pop_front();
+    }
+    return;
+  }
+  const Operation o = std::move(front);
   s->queue.pop_front();
-  s->now = std::max(s->now, o.issued);
   switch (o.kind) {
   case Operation::WAIT:
     s->now = std::max(s->now, o.event->time);
@@ -229,15 +264,14 @@ void step(Stream* s) {
     bury(reinterpret_cast<uintptr_t>(o.address));
     break;
   case Operation::WORK:
-    s->now = perform(o.work, s->number, s->now);
-    break;
   case Operation::GRAPH:
     break;
   }
 }
 
-// Runs streams until a condition holds. The target is the stream that is waited for, or null.
-int runUntil(Stream* target, const std::function<bool()>& done) {
+// Runs streams until a condition holds; gives the device's error. The target is the stream that is waited for, or null. Where only others can help, which
+// may be other threads, the lock is let go for a while; nobody may hold it twice.
+int runUntil(Stream* target, int on, const std::function<bool()>& done) {
   const unsigned policy = next() % 3; // 0 the target as far as it can, 1 all others first, 2 any
   while (!done()) {
     std::vector<Stream*> ready;
@@ -252,18 +286,39 @@ int runUntil(Stream* target, const std::function<bool()>& done) {
       chosen = target;
     } else if (!ready.empty()) {
       chosen = ready[next() % ready.size()];
+    } else if (meetingUnderWay()) {
+      mutex.unlock();
+      usleep(100);
+      mutex.lock();
+      continue;
     } else {
       report("all streams wait for events that nobody will record");
-      sticky = UNKNOWN;
-      return sticky;
+      sticky[on] = UNKNOWN;
+      return sticky[on];
     }
     step(chosen);
   }
-  return sticky;
+  return sticky[on];
 }
 
-bool allIdle() {
-  return std::all_of(streams.begin(), streams.end(), [](Stream* s) { return s->queue.empty(); });
+// Runs up to so many steps, of any stream.
+void runSome(unsigned steps) {
+  for (unsigned i = 0; i < steps; i++) {
+    std::vector<Stream*> ready;
+    std::copy_if(streams.begin(), streams.end(), std::back_inserter(ready), runnable);
+    if (ready.empty()) {
+      return;
+    }
+    step(ready[next() % ready.size()]);
+  }
+}
+
+bool idle(int on) {
+  return std::all_of(streams.begin(), streams.end(), [=](Stream* s) { return s->device != on || s->queue.empty(); });
+}
+
+int runUntilIdle(int on) {
+  return runUntil(nullptr, on, [=] { return idle(on); });
 }
 
 // What the attention kernels compute, with vectors instead of emulated threads: some hundred times faster.
@@ -288,6 +343,13 @@ bool quickly(const std::string& kernel, const std::vector<uint64_t>& a) {
 size_t rounded(size_t bytes) { return (bytes + ROUND - 1) / ROUND * ROUND; }
 
 } // namespace
+
+uint64_t next() {
+  dice ^= dice << 13;
+  dice ^= dice >> 7;
+  dice ^= dice << 17;
+  return dice;
+}
 
 bool known(Stream* s) {
   if (streams.count(s) == 0) {
@@ -329,16 +391,9 @@ double bytesOf(const std::vector<Touch>& touches) {
   return sum;
 }
 
-uint64_t next() {
-  dice ^= dice << 13;
-  dice ^= dice >> 7;
-  dice ^= dice << 17;
-  return dice;
-}
-
 int entered() {
   Lock lock(mutex);
-  return sticky;
+  return sticky[device];
 }
 
 void report(const std::string& what) {
@@ -348,24 +403,54 @@ void report(const std::string& what) {
   }
 }
 
-int enqueue(Stream* stream, const char* what, std::vector<Touch> touches, std::function<int()> run, Cost cost, std::function<bool()> ready) {
+namespace {
+
+int give(Stream* stream, Work work) {
   Lock lock(mutex);
   if (!known(stream)) {
     return stream == nullptr ? implicit() : INVALID_HANDLE;
   }
+  if (stream->capture != nullptr) {
+    return record(stream, std::move(work));
+  }
   Operation o{};
   o.kind = Operation::WORK;
-  o.work = Work{what, std::move(touches), std::move(run), cost, std::move(ready)};
-  if (stream->capture != nullptr) {
-    return record(stream, std::move(o.work));
-  }
+  o.work = std::move(work);
   push(stream, std::move(o));
   return SUCCESS;
 }
 
+} // namespace
+
+int enqueue(Stream* stream, const char* what, std::vector<Touch> touches, std::function<int()> run, Cost cost, bool anyDevice) {
+  return give(stream, Work{what, std::move(touches), std::move(run), cost, anyDevice, nullptr});
+}
+
+int enqueueMeeting(Stream* stream, const char* what, std::vector<Touch> touches, std::function<Done()> begin, Cost cost) {
+  return give(stream, Work{what, std::move(touches), nullptr, cost, false, std::move(begin)});
+}
+
+bool mayTouch(const char* what, const Touch& touch) {
+  Lock lock(mutex);
+  return allowed(what, touch, -1);
+}
+
+int deviceOf(Stream* stream) {
+  Lock lock(mutex);
+  return known(stream) ? stream->device : -1;
+}
+
+unsigned below(unsigned n) {
+  Lock lock(mutex);
+  return next() % n;
+}
+
+Order& orderFor(int rank) { return orders[rank]; }
+
 int streamCreate(Stream** stream) {
   Lock lock(mutex);
   *stream = new Stream();
+  (*stream)->device = device;
   (*stream)->number = ++streamNumbers;
   streams.insert(*stream);
   return SUCCESS;
@@ -377,7 +462,7 @@ int streamDestroy(Stream* stream) {
     return INVALID_HANDLE;
   }
   forgetCaptures(stream);
-  runUntil(stream, [&] { return stream->queue.empty(); });
+  runUntil(stream, stream->device, [&] { return stream->queue.empty(); });
   streams.erase(stream);
   delete stream;
   return SUCCESS;
@@ -391,16 +476,18 @@ int streamSynchronize(Stream* stream) {
   if (stream->capture != nullptr) {
     return lose(stream, CAPTURE_UNSUPPORTED);
   }
-  const int status = runUntil(stream, [&] { return stream->queue.empty(); });
+  const int status = runUntil(stream, stream->device, [&] { return stream->queue.empty(); });
   hostWaited(stream->now);
   return status;
 }
 
 int deviceSynchronize() {
   Lock lock(mutex);
-  const int status = runUntil(nullptr, allIdle);
+  const int status = runUntilIdle(device);
   for (Stream* s : streams) {
-    hostWaited(s->now);
+    if (s->device == device) {
+      hostWaited(s->now);
+    }
   }
   return status;
 }
@@ -424,6 +511,7 @@ int streamWait(Stream* stream, Event* event) {
 int eventCreate(Event** event) {
   Lock lock(mutex);
   auto made = std::make_shared<Event>();
+  made->device = device;
   *event = made.get();
   events[made.get()] = made;
   return SUCCESS;
@@ -442,6 +530,10 @@ int eventRecord(Event* event, Stream* stream) {
   Lock lock(mutex);
   if (!known(stream) || !known(event)) {
     return stream == nullptr ? implicit() : INVALID_HANDLE;
+  }
+  if (event->device != stream->device) {
+    report("an event of device " + std::to_string(event->device) + " is recorded on device " + std::to_string(stream->device));
+    return INVALID_HANDLE;
   }
   int status = SUCCESS;
   if (!recordInCapture(event, stream, &status)) {
@@ -463,7 +555,7 @@ int eventSynchronize(Event* event) {
     return CAPTURED_EVENT;
   }
   const uint64_t version = event->recorded;
-  const int status = runUntil(nullptr, [&] { return event->completed >= version; });
+  const int status = runUntil(nullptr, event->device, [&] { return event->completed >= version; });
   hostWaited(event->time);
   return status;
 }
@@ -476,7 +568,8 @@ int eventQuery(Event* event) {
   if (event->capture != nullptr) {
     return CAPTURED_EVENT;
   }
-  return event->completed >= event->recorded ? sticky : NOT_READY;
+  runSome(next() % 16);
+  return event->completed >= event->recorded || sticky[event->device] != SUCCESS ? sticky[event->device] : NOT_READY;
 }
 
 int memoryInfo(size_t* free, size_t* all) {
@@ -492,7 +585,7 @@ int allocate(void** address, size_t bytes) {
   if (faulted() || used + cost > total) {
     return OUT_OF_MEMORY;
   }
-  Block b{bytes, 0, false, true, false, nullptr};
+  Block b{bytes, 0, false, true, false, nullptr, device};
   *address = map(bytes, b);
   if (*address == nullptr) {
     return OUT_OF_MEMORY;
@@ -512,7 +605,7 @@ int release(void* address) {
     report("cudaFree of " + describe(address));
     return INVALID_VALUE;
   }
-  runUntil(nullptr, allIdle);
+  runUntilIdle(found->second.device);
   used -= rounded(found->second.bytes);
   bury(found->first);
   return SUCCESS;
@@ -520,7 +613,7 @@ int release(void* address) {
 
 int hostAllocate(void** address, size_t bytes) {
   Lock lock(mutex);
-  Block b{bytes, 0, true, true, false, nullptr};
+  Block b{bytes, 0, true, true, false, nullptr, device};
   *address = map(bytes, b);
   if (*address == nullptr) {
     return OUT_OF_MEMORY;
@@ -536,14 +629,14 @@ int hostRelease(void* address) {
     report("cudaFreeHost of " + describe(address));
     return INVALID_VALUE;
   }
-  runUntil(nullptr, allIdle);
+  runUntilIdle(found->second.device);
   bury(found->first);
   return SUCCESS;
 }
 
 int poolCreate(Pool** pool) {
   Lock lock(mutex);
-  *pool = new Pool();
+  *pool = new Pool{device};
   pools.insert(*pool);
   return SUCCESS;
 }
@@ -560,7 +653,7 @@ int poolDestroy(Pool* pool) {
       report("a memory pool is destroyed with an allocation of " + std::to_string(b.bytes) + " bytes in it");
     }
   }
-  runUntil(nullptr, allIdle);
+  runUntilIdle(pool->device);
   delete pool;
   return SUCCESS;
 }
@@ -597,7 +690,7 @@ int allocateAsync(void** address, size_t bytes, Pool* pool, Stream* stream) {
   if (faulted() || used + more > total) {
     return OUT_OF_MEMORY;
   }
-  Block b{bytes, 0, false, false, false, pool};
+  Block b{bytes, 0, false, false, false, pool, pool->device};
   *address = map(bytes, b);
   if (*address == nullptr) {
     return OUT_OF_MEMORY;
@@ -645,7 +738,7 @@ int kindOf(const void* address) {
 int deviceCount() { return devices; }
 
 int setDevice(int d) {
-  if (d < 0 || d >= devices) {
+  if (d < 0 || d >= devices || d >= MOST_DEVICES) {
     return INVALID_DEVICE;
   }
   device = d;
@@ -656,6 +749,10 @@ int currentDevice() { return device; }
 
 int launch(Stream* stream, const char* kernel, const unsigned* grid, const unsigned* block, size_t shared, void** params) {
   Lock lock(mutex);
+  if (known(stream) && stream->device != device) {
+    report(std::string("kernel ") + kernel + " is launched for a stream of another device than the thread's");
+    return INVALID_HANDLE;
+  }
   if (launchesToRefuse > 0 && --launchesToRefuse == 0) {
     return 701; // too many resources requested
   }
@@ -744,7 +841,8 @@ EXPORT void standin_seed(unsigned long long value) {
 // Forgets errors and orders for faults; memory and handles stay.
 EXPORT void standin_reset() {
   Lock lock(mutex);
-  sticky = SUCCESS;
+  std::fill(sticky, sticky + MOST_DEVICES, 0);
+  orders.clear();
   quick = false;
   reports.clear();
   allocationsToFault = launchesToRefuse = launchesToFail = 0;
@@ -754,6 +852,7 @@ EXPORT void standin_reset() {
   driverVersion = runtimeVersion = 13010;
   cudnnVersion = 91900;
   cublasVersion = 130200;
+  ncclVersion = 22903;
   orderCaptureFault(0);
   resetClock();
   std::fill(counts, counts + COUNTS, 0);
@@ -771,7 +870,9 @@ EXPORT const char* standin_reports() {
 // What has not been freed, one kind a line.
 EXPORT const char* standin_leaks() {
   Lock lock(mutex);
-  runUntil(nullptr, allIdle);
+  for (int d = 0; d < MOST_DEVICES; d++) {
+    runUntilIdle(d);
+  }
   answer.clear();
   uint64_t bytes = 0;
   size_t host = 0;
@@ -816,6 +917,14 @@ EXPORT void standin_refuse_launch(long n) { launchesToRefuse = n; }
 EXPORT void standin_fail_launch(long n) { launchesToFail = n; }
 
 EXPORT void standin_refuse(int what) { refusals = what; }
+
+EXPORT void standin_nccl_version(int version) { ncclVersion = version; }
+
+// The n-th operation that a rank of NCCL posts from now on fails (1), or never ends (2).
+EXPORT void standin_nccl(int rank, int kind, long n) {
+  Lock lock(mutex);
+  orders[rank] = Order{kind, n};
+}
 
 EXPORT void standin_versions(int driver, int runtime, long cublas, long cudnn) {
   driverVersion = driver;

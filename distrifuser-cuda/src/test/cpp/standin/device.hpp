@@ -1,7 +1,7 @@
 // The device that the stand-in libraries share: memory, streams, events, faults that tests order, and the list of what callers did wrong.
 //
-// Nothing runs when it is called. Work waits in its stream until somebody synchronises; then a scheduler runs streams in an order that only events
-// constrain and that a seed chooses. A missing wait is therefore a wrong number. Addresses are never used twice; new memory is full of NaNs.
+// Nothing runs when it is called. Work waits in its stream until somebody synchronises or asks; then a scheduler runs streams in an order that only
+// events constrain and that a seed chooses. A missing wait is therefore a wrong number. Addresses are never used twice; new memory is full of NaNs.
 #ifndef STANDIN_DEVICE_HPP
 #define STANDIN_DEVICE_HPP
 
@@ -66,14 +66,28 @@ int entered();
 void report(const std::string& what);
 
 // Appends work to a stream, or to the graph that the stream is captured into: then it runs once for each launch. It fails as one, later, where a touched
-// range is not allocated memory when its turn comes.
-//
-// Work with a condition is passed over until that holds; startTime() within it says when the work could start.
-int enqueue(Stream* stream, const char* what, std::vector<Touch> touches, std::function<int()> run, Cost cost = {}, std::function<bool()> ready = {});
+// range is not memory of the stream's device when its turn comes. Copies may touch any device's.
+int enqueue(Stream* stream, const char* what, std::vector<Touch> touches, std::function<int()> run, Cost cost = {}, bool anyDevice = false);
 
-// For work that is running: when it starts on the simulated clock, in nanoseconds; and that it starts no earlier than that.
+// What tells whether something is done, asked again and again.
+using Done = std::function<bool()>;
+
+// Appends work that goes on until others have done their part: it begins when its turn has come.
+int enqueueMeeting(Stream* stream, const char* what, std::vector<Touch> touches, std::function<Done()> begin, Cost cost = {});
+
+// For work that runs, meetings that begin and what tells whether they are done: when it starts on the simulated clock, in nanoseconds; and that it starts
+// no earlier than that.
 uint64_t startTime();
 void startNotBefore(uint64_t nanoseconds);
+
+// Whether a range is allocated memory now; reports it if not.
+bool mayTouch(const char* what, const Touch& touch);
+
+// The device of a stream, or -1.
+int deviceOf(Stream* stream);
+
+// A number below n, as the seed has it.
+unsigned below(unsigned n);
 
 int streamCreate(Stream** stream);
 int streamDestroy(Stream* stream);
@@ -130,6 +144,14 @@ extern int driverVersion;
 extern int runtimeVersion;
 extern long cudnnVersion;
 extern long cublasVersion;
+extern int ncclVersion;
+
+// What tests order of a rank of NCCL: its n-th operation from now on fails (1) or never ends (2).
+struct Order {
+  int kind;
+  long left;
+};
+Order& orderFor(int rank);
 
 // What cuDNN is to refuse.
 enum Refusal { REFUSE_RESIDUAL = 1, REFUSE_CHANNEL_BIAS = 2, REFUSE_CONVOLUTION = 4, REFUSE_ATTENTION = 8, REFUSE_BIAS = 16 };

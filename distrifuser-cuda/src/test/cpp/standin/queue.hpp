@@ -12,13 +12,22 @@
 
 namespace standin {
 
-// Something to compute.
+// Something to do: computing, or a meeting.
 struct Work {
   const char* what;
   std::vector<Touch> touches;
-  std::function<int()> run;
+  std::function<int()> run; // empty for a meeting
   Cost cost;
-  std::function<bool()> ready; // or empty
+  bool anyDevice; // touches memory of other devices
+  std::function<Done()> begin; // empty for what is no meeting
+};
+
+// A meeting that has begun, or one that has not.
+struct Meeting {
+  Done done;
+  uint64_t start = 0;
+
+  bool isBegun() const { return static_cast<bool>(done); }
 };
 
 // Work of a graph, behind other nodes.
@@ -49,12 +58,15 @@ struct Run {
   std::shared_ptr<Run> before; // launches of one executable follow each other
   std::vector<char> done;
   std::vector<uint64_t> ends; // on the simulated clock
+  std::vector<Meeting> meetings;
   size_t left;
 
-  explicit Run(std::shared_ptr<const CapturedGraph> g) : graph(std::move(g)), done(graph->nodes.size()), ends(graph->nodes.size()), left(graph->nodes.size()) {}
-  bool isReady(size_t node, uint64_t now) const;
-  std::vector<size_t> readyNodes(uint64_t now) const;
+  explicit Run(std::shared_ptr<const CapturedGraph> g) : graph(std::move(g)), done(graph->nodes.size()), ends(graph->nodes.size()),
+        meetings(graph->nodes.size()), left(graph->nodes.size()) {}
+  // Nodes that can run now. Those of meetings are among them until they begin, and again when they are done.
+  std::vector<size_t> readyNodes() const;
   uint64_t startOf(size_t node, uint64_t now) const;
+  bool isMeeting() const;
 };
 
 struct Executable {
@@ -63,6 +75,7 @@ struct Executable {
 };
 
 struct Event {
+  int device = 0;
   uint64_t recorded = 0; // times that a record was asked for
   uint64_t completed = 0; // the last that has been reached
   uint64_t time = 0; // when, on the simulated clock
@@ -77,10 +90,12 @@ struct Operation {
   uint64_t version;
   void* address;
   std::shared_ptr<Run> launched;
+  Meeting meeting;
   uint64_t issued; // when the host asked for it, on the simulated clock
 };
 
 struct Stream {
+  int device = 0;
   std::deque<Operation> queue;
   int number = 0;
   uint64_t now = 0; // end of what ran last, on the simulated clock
@@ -121,8 +136,10 @@ void orderCaptureFault(long n);
 
 // Runs work that may start at a time, and says when it ended.
 int timed(const Work& work, int lane, uint64_t earliest, uint64_t* end);
-// As ready() of a work that could start at a time.
-bool isReady(const Work& work, uint64_t start);
+// Begins a meeting at a time; whether it is done; and when it ended.
+void begin(const Work& work, uint64_t earliest, Meeting& meeting);
+bool isDone(const Meeting& meeting);
+uint64_t endOf(const Work& work, int lane, const Meeting& meeting);
 // Sets all clocks to 0; whether what runs from now on is listed. Then the speeds, too, are as at the start.
 void setClock(bool on);
 void resetClock();

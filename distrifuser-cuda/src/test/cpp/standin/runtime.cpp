@@ -191,7 +191,7 @@ EXPORT int cudaMemcpyAsync(void* to, const void* from, size_t n, int kind, Strea
   return done(enqueue(stream, "cudaMemcpyAsync", {{to, n}, {from, n}}, [=] {
     std::memcpy(to, from, n);
     return SUCCESS;
-  }));
+  }, {}, true));
 }
 
 EXPORT int cudaMemsetAsync(void* to, int value, size_t n, Stream* stream) {

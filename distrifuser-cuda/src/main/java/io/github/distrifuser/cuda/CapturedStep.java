@@ -65,7 +65,12 @@ final class CapturedStep implements StepGraph {
     open = false;
     owner.forget(this);
     context.activate();
-    cudaStreamSynchronize(context.compute().handle()); // a device that failed frees, too
+    try {
+      context.compute().synchronize();
+    } catch (RuntimeException e) {
+      // What failed is said elsewhere; its memory must be freed, once nothing runs any more.
+      cudaStreamSynchronize(context.compute().handle());
+    }
     graph.close();
     context.memory().free(memory);
   }

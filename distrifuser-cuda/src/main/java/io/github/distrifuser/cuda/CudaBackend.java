@@ -12,6 +12,8 @@ import io.github.distrifuser.backend.MomentRule;
 import io.github.distrifuser.backend.OperatorChecks;
 import io.github.distrifuser.backend.PreparedWeight;
 import io.github.distrifuser.backend.StepGraph;
+import io.github.distrifuser.comm.Communicator;
+import io.github.distrifuser.cuda.comm.DeviceCommunicators;
 import io.github.distrifuser.tensor.DType;
 import io.github.distrifuser.tensor.Shape;
 import io.github.distrifuser.tensor.Tensor;
@@ -148,6 +150,12 @@ public final class CudaBackend implements Backend {
   public void fill(Tensor target, float value) {
     enter();
     copies.fill(target, value);
+  }
+
+  @Override
+  public Communicator communicator(Communicator host) {
+    enter();
+    return DeviceCommunicators.connect(context, host);
   }
 
   @Override

@@ -11,6 +11,8 @@ import static org.bytedeco.cuda.global.cudnn.cudnnSetStream;
 import io.github.distrifuser.cuda.kernels.KernelCache;
 import io.github.distrifuser.cuda.kernels.NvrtcCompiler;
 import io.github.distrifuser.tensor.DType;
+import io.github.distrifuser.tensor.Shape;
+import io.github.distrifuser.tensor.Tensor;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import org.bytedeco.cuda.cublas.cublasLtContext;
@@ -18,7 +20,7 @@ import org.bytedeco.cuda.cudnn.cudnnContext;
 import org.jspecify.annotations.Nullable;
 
 /** What one backend owns on its device: streams, memory, handles of the libraries, kernels. */
-final class CudaContext implements AutoCloseable {
+public final class CudaContext implements AutoCloseable {
   private final int device;
   private final DType dtype;
   private final Deque<AutoCloseable> owned = new ArrayDeque<>(); // last made first
@@ -68,11 +70,11 @@ final class CudaContext implements AutoCloseable {
   }
 
   /** Makes the device this thread's, which all calls of the libraries refer to. */
-  void activate() {
+  public void activate() {
     CudaErrors.check(cudaSetDevice(device), "cudaSetDevice(" + device + ")");
   }
 
-  int device() {
+  public int device() {
     return device;
   }
 
@@ -82,7 +84,7 @@ final class CudaContext implements AutoCloseable {
   }
 
   /** The stream of the operators. */
-  CudaStream compute() {
+  public CudaStream compute() {
     return compute;
   }
 
@@ -91,7 +93,7 @@ final class CudaContext implements AutoCloseable {
     return upload;
   }
 
-  DeviceMemory memory() {
+  public DeviceMemory memory() {
     return memory;
   }
 
@@ -113,7 +115,7 @@ final class CudaContext implements AutoCloseable {
   }
 
   /** A call of a kernel for another type, or for none. */
-  Launches kernel(String name, @Nullable DType type) {
+  public Launches kernel(String name, @Nullable DType type) {
     return launches.of(name, type);
   }
 
@@ -154,7 +156,7 @@ final class CudaContext implements AutoCloseable {
   }
 
   /** Whether a step is being captured. */
-  boolean isCapturing() {
+  public boolean isCapturing() {
     return capturing;
   }
 
@@ -191,6 +193,16 @@ final class CudaContext implements AutoCloseable {
       workspace = 0;
       workspaceBytes = 0;
     }
+  }
+
+  /**
+   * A tensor of this device.
+   *
+   * @param what for the message if there is no memory
+   */
+  public Tensor temporary(DType type, Shape shape, String what) {
+    long bytes = Math.multiplyExact(shape.elements(), (long) type.bytes());
+    return Tensor.owning(memory.allocate(bytes, what), type, shape);
   }
 
   /** Waits for all work; errors of work that failed are thrown. */

@@ -37,7 +37,7 @@ import org.jspecify.annotations.Nullable;
  * nothing and finds its tensors at the same addresses again. What is allocated while a step is
  * captured belongs to {@link GraphMemory}.
  */
-final class DeviceMemory implements AutoCloseable {
+public final class DeviceMemory implements AutoCloseable {
   private static final long GRAIN = 256; // bytes to which sizes are rounded up
 
   private final int device;
@@ -79,7 +79,7 @@ final class DeviceMemory implements AutoCloseable {
    * @param what for the message if there is none
    * @throws CudaOutOfMemoryException where the device has none left, caches given back
    */
-  synchronized DeviceStorage allocate(long bytes, Object what) {
+  public synchronized DeviceStorage allocate(long bytes, Object what) {
     checkOpen();
     long size = size(bytes);
     boolean capturing = graphs.isCapturing();
@@ -122,7 +122,7 @@ final class DeviceMemory implements AutoCloseable {
   }
 
   /** Memory in the order of another stream, which also frees it: {@link #giveBack}. */
-  synchronized long borrow(long bytes, CudaStream other, Object what) {
+  public synchronized long borrow(long bytes, CudaStream other, Object what) {
     checkOpen();
     if (graphs.isCapturing()) {
       throw new IllegalStateException(what + " is needed first while a step is captured");
@@ -131,7 +131,7 @@ final class DeviceMemory implements AutoCloseable {
   }
 
   /** Frees what was borrowed, once the stream has come here. */
-  void giveBack(long address, CudaStream other) {
+  public void giveBack(long address, CudaStream other) {
     int status = cudaFreeAsync(Address.at(address), other.handle());
     if (!closing) {
       CudaErrors.check(status, "cudaFreeAsync");

@@ -30,8 +30,17 @@ final class StepCaptures implements AutoCloseable {
     context.beginCapture();
     Result result = new Result();
     CudaGraph graph = null;
+    Companion companion = context.compute().companion();
     try {
-      graph = CudaGraph.capture(context.compute(), () -> result.tensor = step.get());
+      graph =
+          CudaGraph.capture(
+              context.compute(),
+              () -> {
+                result.tensor = step.get();
+                if (companion != null) {
+                  companion.join();
+                }
+              });
     } catch (RuntimeException e) {
       throw new CaptureException(
           "cuda:" + context.device() + " cannot capture it: " + e.getMessage(), e);
@@ -39,6 +48,9 @@ final class StepCaptures implements AutoCloseable {
       if (graph == null) {
         if (result.tensor != null) {
           result.tensor.close();
+        }
+        if (companion != null) {
+          companion.forget();
         }
         context.abandonCapture();
       }

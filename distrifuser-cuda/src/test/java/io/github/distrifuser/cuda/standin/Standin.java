@@ -52,6 +52,10 @@ public final class Standin {
 
     void standin_versions(int driver, int runtime, NativeLong cublas, NativeLong cudnn);
 
+    void standin_nccl_version(int version);
+
+    void standin_nccl(int rank, int kind, NativeLong n);
+
     NativeLong standin_count(int what);
 
     void standin_refuse_capture(NativeLong n);
@@ -168,6 +172,21 @@ public final class Standin {
   /** Versions that the libraries say they are. */
   public static void versions(int driver, int runtime, long cublas, long cudnn) {
     Loaded.CORE.standin_versions(driver, runtime, new NativeLong(cublas), new NativeLong(cudnn));
+  }
+
+  /** The version that NCCL says it is. */
+  public static void ncclVersion(int version) {
+    Loaded.CORE.standin_nccl_version(version);
+  }
+
+  /** Lets the n-th operation that a rank of NCCL posts from now on fail. */
+  public static void failCommunication(int rank, long n) {
+    Loaded.CORE.standin_nccl(rank, 1, new NativeLong(n));
+  }
+
+  /** Lets the n-th operation that a rank of NCCL posts from now on never end. */
+  public static void hangCommunication(int rank, long n) {
+    Loaded.CORE.standin_nccl(rank, 2, new NativeLong(n));
   }
 
   /** Convolutions (0), attentions (1) and matrix products (2) that libraries were asked for. */
