@@ -189,7 +189,8 @@ final class LocalCommunicator implements ParcelExchange {
 
   @Override
   public void abort(String reason) {
-    world.abort(worldRank(), new Failure(worldRank(), "rank " + worldRank() + " aborted: " + reason));
+    world.abort(
+        worldRank(), new Failure(worldRank(), "rank " + worldRank() + " aborted: " + reason));
   }
 
   @Override

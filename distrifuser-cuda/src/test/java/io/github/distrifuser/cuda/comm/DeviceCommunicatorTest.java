@@ -156,7 +156,13 @@ class DeviceCommunicatorTest {
 
   /** Small sums, and such as are taken in shares. */
   @ParameterizedTest
-  @CsvSource({"2, 2, 7, F32", "3, 3, 700001, F32", "4, 4, 300000, BF16", "3, 2, 1000, F16", "2, 1, 5, F32"})
+  @CsvSource({
+    "2, 2, 7, F32",
+    "3, 3, 700001, F32",
+    "4, 4, 300000, BF16",
+    "3, 2, 1000, F16",
+    "2, 1, 5, F32"
+  })
   void sumsAreTakenInRankOrderAndRoundedOnce(int ranks, int devices, int n, DType dtype) {
     DeviceRanks.run(
         ranks,
