@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include <algorithm>
+#include <atomic>
 #include <climits>
 #include <cstdio>
 #include <cstdlib>
@@ -82,8 +83,8 @@ struct Call {
 struct State {
   std::string folder;
   std::string failure;
-  int result = OK;
-  bool aborted = false;
+  std::atomic<int> result{OK};
+  std::atomic<bool> aborted{false};
   std::map<int, long> sent; // messages by peer
   std::map<int, long> received;
 };
@@ -233,7 +234,7 @@ int launch(Call& call) {
         state->result = REMOTE_ERROR;
         state->failure = "ordered by a test";
       }
-      return state->aborted;
+      return state->aborted.load();
     };
   };
   const int status = enqueueMeeting(call.stream, "NCCL", touches, begin, cost);

@@ -1,9 +1,11 @@
 package io.github.distrifuser.cuda;
 
+import static org.bytedeco.cuda.global.cudart.cudaDeviceCanAccessPeer;
 import static org.bytedeco.cuda.global.cudart.cudaErrorMemoryAllocation;
 import static org.bytedeco.cuda.global.cudart.cudaFreeAsync;
 import static org.bytedeco.cuda.global.cudart.cudaGetLastError;
 import static org.bytedeco.cuda.global.cudart.cudaMallocFromPoolAsync;
+import static org.bytedeco.cuda.global.cudart.cudaMemAccessFlagsProtReadWrite;
 import static org.bytedeco.cuda.global.cudart.cudaMemAllocationTypePinned;
 import static org.bytedeco.cuda.global.cudart.cudaMemGetInfo;
 import static org.bytedeco.cuda.global.cudart.cudaMemHandleTypeNone;
@@ -13,6 +15,7 @@ import static org.bytedeco.cuda.global.cudart.cudaMemPoolAttrReservedMemCurrent;
 import static org.bytedeco.cuda.global.cudart.cudaMemPoolCreate;
 import static org.bytedeco.cuda.global.cudart.cudaMemPoolDestroy;
 import static org.bytedeco.cuda.global.cudart.cudaMemPoolGetAttribute;
+import static org.bytedeco.cuda.global.cudart.cudaMemPoolSetAccess;
 import static org.bytedeco.cuda.global.cudart.cudaMemPoolSetAttribute;
 import static org.bytedeco.cuda.global.cudart.cudaMemPoolTrimTo;
 
@@ -26,6 +29,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.function.BooleanSupplier;
 import org.bytedeco.cuda.cudart.CUmemPoolHandle_st;
+import org.bytedeco.cuda.cudart.cudaMemAccessDesc;
 import org.bytedeco.cuda.cudart.cudaMemPoolProps;
 import org.bytedeco.javacpp.LongPointer;
 import org.bytedeco.javacpp.SizeTPointer;
@@ -70,6 +74,23 @@ public final class DeviceMemory implements AutoCloseable {
       CudaErrors.check(
           cudaMemPoolSetAttribute(pool, cudaMemPoolAttrReleaseThreshold, all),
           "cudaMemPoolSetAttribute");
+    }
+  }
+
+  /**
+   * Lets another device of this process reach the memory, where it can: NCCL and copies go straight
+   * between devices of one process. Other processes' devices need no such leave.
+   */
+  public void share(int other) {
+    int[] can = new int[1];
+    CudaErrors.check(cudaDeviceCanAccessPeer(can, other, device), "cudaDeviceCanAccessPeer");
+    if (can[0] == 0) {
+      return;
+    }
+    try (cudaMemAccessDesc access = new cudaMemAccessDesc()) {
+      access.location().type(cudaMemLocationTypeDevice).id(other);
+      access.flags(cudaMemAccessFlagsProtReadWrite);
+      CudaErrors.check(cudaMemPoolSetAccess(pool, access, 1), "cudaMemPoolSetAccess");
     }
   }
 

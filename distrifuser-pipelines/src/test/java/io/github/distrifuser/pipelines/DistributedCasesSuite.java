@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.github.distrifuser.parallel.DistriConfig;
+import io.github.distrifuser.tensor.DType;
 import io.github.distrifuser.tensor.NdArray;
 import java.io.IOException;
 import java.util.ArrayList;
@@ -48,7 +49,8 @@ public abstract class DistributedCasesSuite {
     PipelineCase c = PipelineCase.load(name);
     JsonNode spec = c.spec();
     int ranks = spec.get("world_size").asInt();
-    LoadOptions options = c.options().device(device()).localRanks(ranks).threads(1).build();
+    LoadOptions options =
+        c.options().device(device()).dtype(DType.F32).localRanks(ranks).threads(1).build();
     try (DistriPipeline p = c.pipeline(config(spec), options)) {
       assertEquals(ranks, p.worldSize());
       beforeRun(0);

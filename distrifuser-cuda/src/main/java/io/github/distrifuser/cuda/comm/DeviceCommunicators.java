@@ -19,14 +19,14 @@ public final class DeviceCommunicators {
   private DeviceCommunicators() {}
 
   /** Where a rank is. */
-  private record Place(String jvm, String device, String name) {
+  private record Place(String jvm, String device, int index, String name) {
     String encoded() {
-      return String.join("\n", jvm, device, name);
+      return String.join("\n", jvm, device, "" + index, name);
     }
 
     static Place decode(String text) {
-      String[] parts = text.split("\n", 3);
-      return new Place(parts[0], parts[1], parts[2]);
+      String[] parts = text.split("\n", 4);
+      return new Place(parts[0], parts[1], Integer.parseInt(parts[2]), parts[3]);
     }
   }
 
@@ -43,8 +43,13 @@ public final class DeviceCommunicators {
       return host;
     }
     int device = context.device();
-    Place own = new Place(JVM, Cuda.uuid(device), "cuda:" + device + " " + Cuda.name(device));
+    Place own = new Place(JVM, Cuda.uuid(device), device, Cuda.name(device));
     List<Place> places = gather(host, own.encoded()).stream().map(Place::decode).toList();
+    for (Place p : places) {
+      if (p.jvm.equals(JVM) && p.index != device) {
+        context.memory().share(p.index);
+      }
+    }
     Map<String, Integer> owners = new HashMap<>();
     for (int r = 0; r < places.size(); r++) {
       Integer other = owners.putIfAbsent(places.get(r).device, r);
@@ -76,6 +81,6 @@ public final class DeviceCommunicators {
     }
     throw new IllegalStateException(
         "rank %d and rank %d are processes on one GPU, %s: start no more processes than there are GPUs, or ranks that are threads of one process"
-            .formatted(a, b, places.get(b).name));
+            .formatted(a, b, "cuda:" + places.get(b).index + " (" + places.get(b).name + ")"));
   }
 }

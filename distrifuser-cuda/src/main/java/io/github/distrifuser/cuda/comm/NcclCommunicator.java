@@ -10,8 +10,11 @@ import io.github.distrifuser.tensor.DType;
 import io.github.distrifuser.tensor.Tensor;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.BitSet;
 import java.util.Comparator;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -20,7 +23,9 @@ import org.jspecify.annotations.Nullable;
  * and can be captured.
  *
  * <p>Both ends of a message have the same shape. The exchanges of two ranks correspond in the order
- * of their calls, and messages within one by their tags.
+ * of their calls, and messages within one by their tags. Where a rank sends one tensor to all
+ * others under a tag and receives as much from each under the same, so do all, and NCCL's
+ * all-gather serves.
  */
 final class NcclCommunicator extends DeviceCommunicator {
   /** Sums are taken by each rank for itself where it receives no more than so many bytes. */
@@ -81,18 +86,57 @@ final class NcclCommunicator extends DeviceCommunicator {
         stream.sent(r.total(), 1);
       }
     }
+    List<Gather> gathers = new ArrayList<>();
+    BitSet gathered = new BitSet();
+    for (int from = 0, to; from < ordered.size(); from = to) {
+      to = from + 1;
+      while (to < ordered.size() && ordered.get(to).tag() == ordered.get(from).tag()) {
+        to++;
+      }
+      List<Runs> slots = slots(ordered.subList(from, to), runs.subList(from, to));
+      if (!slots.isEmpty()) {
+        gathers.add(new Gather(slots, rank()));
+        gathered.set(from, to);
+      }
+    }
     stream.begin();
     NcclGroup g = group;
     if (g != null && !ordered.isEmpty()) {
-      g.together(
+      Gather.run(
+          gathers,
+          stream,
+          g,
           () -> {
             for (int i = 0; i < ordered.size(); i++) {
-              Transfer t = ordered.get(i);
-              move(g, t.send(), runs.get(i), t.peer());
+              if (!gathered.get(i)) {
+                move(g, ordered.get(i).send(), runs.get(i), ordered.get(i).peer());
+              }
             }
           });
     }
     return stream.end();
+  }
+
+  /** The slots that messages of one tag gather, in rank order; empty where they gather nothing. */
+  private List<Runs> slots(List<Transfer> transfers, List<Runs> runs) {
+    Runs[] slots = new Runs[size()];
+    if (transfers.size() != 2 * (size() - 1)) {
+      return List.of();
+    }
+    Set<Integer> receivers = new HashSet<>();
+    for (int i = 0; i < transfers.size(); i++) {
+      Transfer t = transfers.get(i);
+      int slot = t.send() ? rank() : t.peer();
+      Runs before = slots[slot];
+      boolean fits =
+          runs.get(i).isLike(runs.get(0))
+              && (before == null || t.send() && before.equals(runs.get(i)));
+      if (!fits || t.send() && !receivers.add(t.peer())) {
+        return List.of();
+      }
+      slots[slot] = runs.get(i);
+    }
+    return receivers.size() == size() - 1 && runs.get(0).total() > 0 ? List.of(slots) : List.of();
   }
 
   private static void move(NcclGroup g, boolean send, Runs runs, int peer) {
@@ -114,61 +158,21 @@ final class NcclCommunicator extends DeviceCommunicator {
     stream.begin();
     NcclGroup g = group;
     if (g != null) {
-      boolean alike =
-          runs.stream().allMatch(r -> r.count() == own.count() && r.bytes() == own.bytes());
-      if (!alike) {
-        g.together(() -> gatherUnlike(g, runs));
+      if (!runs.stream().allMatch(own::isLike)) {
+        g.together(
+            () -> {
+              for (int peer = 0; peer < size(); peer++) {
+                if (peer != rank()) {
+                  move(g, true, own, peer);
+                  move(g, false, runs.get(peer), peer);
+                }
+              }
+            });
       } else if (own.total() > 0) {
-        gatherAlike(g, runs);
+        Gather.run(List.of(new Gather(runs, rank())), stream, g, () -> {});
       }
     }
     return stream.end();
-  }
-
-  private void gatherUnlike(NcclGroup g, List<Runs> runs) {
-    for (int peer = 0; peer < size(); peer++) {
-      if (peer != rank()) {
-        move(g, true, runs.get(rank()), peer);
-        move(g, false, runs.get(peer), peer);
-      }
-    }
-  }
-
-  /** In place where the slots lie one after another, else by way of memory where they do. */
-  private void gatherAlike(NcclGroup g, List<Runs> slots) {
-    Runs own = slots.get(rank());
-    long bytes = own.bytes();
-    boolean inPlace = true;
-    for (int r = 0; r < size(); r++) {
-      Runs s = slots.get(r);
-      inPlace &= s.address() == slots.get(0).address() + r * bytes;
-      inPlace &= s.count() == 1 || s.distance() == own.distance();
-    }
-    if (inPlace) {
-      g.together(
-          () -> {
-            for (int i = 0; i < own.count(); i++) {
-              g.allGather(slots.get(0).at(i), bytes, rank());
-            }
-          });
-      return;
-    }
-    long row = bytes * size();
-    long scratch = stream.scratch(row * own.count(), "an all-gather");
-    for (int i = 0; i < own.count(); i++) {
-      stream.stream().copy(own.at(i), scratch + i * row + rank() * bytes, bytes);
-    }
-    g.together(
-        () -> {
-          for (int i = 0; i < own.count(); i++) {
-            g.allGather(scratch + i * row, bytes, rank());
-          }
-        });
-    for (int r = 0; r < size(); r++) {
-      for (int i = 0; i < own.count() && r != rank(); i++) {
-        stream.stream().copy(scratch + i * row + r * bytes, slots.get(r).at(i), bytes);
-      }
-    }
   }
 
   @Override

@@ -5,6 +5,7 @@ import io.github.distrifuser.comm.Communicator;
 import io.github.distrifuser.cuda.Companion;
 import io.github.distrifuser.cuda.CudaContext;
 import io.github.distrifuser.cuda.CudaEvent;
+import io.github.distrifuser.cuda.CudaException;
 import io.github.distrifuser.cuda.CudaStream;
 import io.github.distrifuser.cuda.DeviceStorage;
 import java.time.Duration;
@@ -23,6 +24,7 @@ final class RankStream implements Companion, AutoCloseable {
   private static final String WAITING = "waiting for other ranks";
   private static final long SPIN_NANOS = 100_000;
   private static final long PAUSE_NANOS = 50_000;
+  private static final long QUIET_NANOS = 5_000_000_000L;
 
   private final CudaContext context;
   private final Communicator world; // of the hosts
@@ -309,9 +311,25 @@ final class RankStream implements Companion, AutoCloseable {
     context.compute().synchronize();
   }
 
+  /** After an abort: returns when nothing of it runs any more, so that memory may be freed. */
+  private void awaitQuiet() {
+    try {
+      posted.record(stream);
+      long end = System.nanoTime() + QUIET_NANOS;
+      while (!posted.isReached() && System.nanoTime() < end) {
+        LockSupport.parkNanos(PAUSE_NANOS);
+      }
+    } catch (CudaException e) {
+      // the device has failed: nothing runs there any more
+    }
+  }
+
   @Override
   public void close() {
     context.compute().accompany(null);
+    if (isFailed()) {
+      awaitQuiet();
+    }
     releaseScratch();
     stream.close();
     posted.close();

@@ -28,6 +28,11 @@ record Runs(long address, int count, long bytes, long distance) {
     return address + run * distance;
   }
 
+  /** Whether another message has runs of the same number and length. */
+  boolean isLike(Runs other) {
+    return count == other.count && bytes == other.bytes;
+  }
+
   long total() {
     return count * bytes;
   }

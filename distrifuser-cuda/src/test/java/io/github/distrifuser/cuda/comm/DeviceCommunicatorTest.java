@@ -158,8 +158,8 @@ class DeviceCommunicatorTest {
   @ParameterizedTest
   @CsvSource({
     "2, 2, 7, F32",
-    "3, 3, 700001, F32",
-    "4, 4, 300000, BF16",
+    "3, 3, 140001, F32",
+    "4, 4, 180000, BF16",
     "3, 2, 1000, F16",
     "2, 1, 5, F32"
   })

@@ -23,20 +23,32 @@ final class DeviceRanks {
    * @param devices rank r is on device {@code r % devices}
    */
   static void run(int ranks, int devices, DType dtype, Program program) {
+    runUnconnected(
+        ranks,
+        devices,
+        dtype,
+        (backend, host) -> {
+          try (Communicator link = backend.communicator(host)) {
+            try {
+              program.run(backend, link);
+            } catch (Throwable t) {
+              link.abort("the test failed: " + t);
+              throw t;
+            }
+          }
+        });
+  }
+
+  /** The same with the hosts' communicator. */
+  static void runUnconnected(int ranks, int devices, DType dtype, Program program) {
     try (LocalCommunicators world = LocalCommunicators.create(ranks)) {
       RankThreads.run(
           world.ranks(),
           host -> {
             int device = host.rank() % devices;
             try (Backend backend =
-                    new CudaBackendProvider().create(new BackendOptions(dtype, 0, device));
-                Communicator link = backend.communicator(host)) {
-              try {
-                program.run(backend, link);
-              } catch (Throwable t) {
-                link.abort("the test failed: " + t);
-                throw t;
-              }
+                new CudaBackendProvider().create(new BackendOptions(dtype, 0, device))) {
+              program.run(backend, host);
             }
           });
     }
