@@ -447,6 +447,14 @@ unsigned below(unsigned n) {
 
 Order& orderFor(int rank) { return orders[rank]; }
 
+bool busy() {
+  Lock lock(mutex);
+  const auto waits = [](const Operation& o) { return o.kind == Operation::WORK || o.kind == Operation::GRAPH; };
+  return sticky[device] == SUCCESS &&
+         std::any_of(streams.begin(), streams.end(),
+                     [&](Stream* s) { return s->device == device && std::any_of(s->queue.begin(), s->queue.end(), waits); });
+}
+
 int streamCreate(Stream** stream) {
   Lock lock(mutex);
   *stream = new Stream();
@@ -859,6 +867,24 @@ EXPORT void standin_reset() {
   standin_seed(1);
 }
 
+// Forgets all memory and handles, too: what a test that failed has left behind is not the next one's.
+EXPORT void standin_clear() {
+  Lock lock(mutex);
+  standin_reset();
+  for (Stream* s : streams) {
+    s->queue.clear();
+  }
+  while (!blocks.empty()) {
+    bury(blocks.begin()->first);
+  }
+  streams.clear(); // handles stay allocated, so that no new one is taken for an old one
+  events.clear();
+  pools.clear();
+  objects.clear();
+  used = 0;
+  reports.clear();
+}
+
 // What callers did wrong since it was last asked, one a line.
 EXPORT const char* standin_reports() {
   Lock lock(mutex);
@@ -900,9 +926,11 @@ EXPORT const char* standin_leaks() {
   return answer.c_str();
 }
 
-EXPORT void standin_memory(unsigned long long bytes) {
+// Gives the device so much memory that this is free of it now; returns how much it has then.
+EXPORT unsigned long long standin_leave_free(unsigned long long bytes) {
   Lock lock(mutex);
-  total = bytes;
+  total = used + bytes;
+  return total;
 }
 
 EXPORT void standin_devices(int n) { devices = n; }

@@ -89,6 +89,9 @@ int deviceOf(Stream* stream);
 // A number below n, as the seed has it.
 unsigned below(unsigned n);
 
+// Whether a stream has work left that will run.
+bool busy();
+
 int streamCreate(Stream** stream);
 int streamDestroy(Stream* stream);
 int streamSynchronize(Stream* stream);

@@ -87,6 +87,9 @@ EXPORT int cuModuleLoadData(Module** module, const void* image) {
 }
 
 EXPORT int cuModuleUnload(Module* module) {
+  if (busy()) {
+    report("a module is unloaded while work is under way that may be its own");
+  }
   counted("modules", -1);
   delete module;
   return SUCCESS;

@@ -1,7 +1,5 @@
 package io.github.distrifuser.cuda;
 
-import static org.bytedeco.cuda.global.cudart.cudaSetDevice;
-
 import io.github.distrifuser.backend.Activation;
 import io.github.distrifuser.backend.Backend;
 import io.github.distrifuser.backend.BackendOptions;
@@ -46,7 +44,7 @@ public final class CudaBackend implements Backend {
     uploads = new WeightUploads(context);
     copies = new Copies(context);
     products = new ProductOps(context);
-    conv = new ConvOps(context, products.plans());
+    conv = new ConvOps(context, products.plans(), CudaContext.LARGEST);
     norm = new NormOps(context);
     attention = new AttentionOps(context);
     elements = new ElementOps(context, copies);
@@ -323,7 +321,7 @@ public final class CudaBackend implements Backend {
     if (!closed) {
       closed = true;
       context.memory().beginClosing();
-      cudaSetDevice(context.device());
+      context.settle();
       captures.close();
       products.close();
       conv.close();

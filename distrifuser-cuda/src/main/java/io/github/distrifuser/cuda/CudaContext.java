@@ -4,6 +4,7 @@ import static org.bytedeco.cuda.global.cublas.cublasLtCreate;
 import static org.bytedeco.cuda.global.cublas.cublasLtDestroy;
 import static org.bytedeco.cuda.global.cudart.cudaDevAttrMultiProcessorCount;
 import static org.bytedeco.cuda.global.cudart.cudaSetDevice;
+import static org.bytedeco.cuda.global.cudart.cudaStreamSynchronize;
 import static org.bytedeco.cuda.global.cudnn.cudnnCreate;
 import static org.bytedeco.cuda.global.cudnn.cudnnDestroy;
 import static org.bytedeco.cuda.global.cudnn.cudnnSetStream;
@@ -21,6 +22,9 @@ import org.jspecify.annotations.Nullable;
 
 /** What one backend owns on its device: streams, memory, handles of the libraries, kernels. */
 public final class CudaContext implements AutoCloseable {
+  /** Elements of a tensor that libraries are given at once: some count in 32 bits. */
+  static final long LARGEST = Integer.MAX_VALUE;
+
   private final int device;
   private final DType dtype;
   private final Deque<AutoCloseable> owned = new ArrayDeque<>(); // last made first
@@ -211,9 +215,16 @@ public final class CudaContext implements AutoCloseable {
     compute.synchronize();
   }
 
+  /** Waits for all work before what it uses is given back; a device that failed has none left. */
+  void settle() {
+    cudaSetDevice(device);
+    cudaStreamSynchronize(upload.handle());
+    cudaStreamSynchronize(compute.handle());
+  }
+
   @Override
   public void close() {
-    cudaSetDevice(device);
+    settle();
     releaseWorkspace();
     closeOwned();
   }

@@ -46,6 +46,7 @@ final class WeightUploads {
       int status = cudaMalloc(p, Math.max(bytes, 1));
       if (status == cudaErrorMemoryAllocation) {
         cudaGetLastError();
+        stream().synchronize(); // bytes on their way take memory, too
         context.memory().makeRoom();
         status = cudaMalloc(p, Math.max(bytes, 1));
         if (status == cudaErrorMemoryAllocation) {

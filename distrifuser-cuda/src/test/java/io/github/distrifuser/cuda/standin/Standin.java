@@ -32,13 +32,15 @@ public final class Standin {
 
     void standin_reset();
 
+    void standin_clear();
+
     void standin_quick(int on);
 
     String standin_reports();
 
     String standin_leaks();
 
-    void standin_memory(long bytes);
+    long standin_leave_free(long bytes);
 
     void standin_devices(int n);
 
@@ -116,6 +118,11 @@ public final class Standin {
     Loaded.CORE.standin_reset();
   }
 
+  /** Forgets all memory and handles, too. */
+  public static void clear() {
+    Loaded.CORE.standin_clear();
+  }
+
   /** Computes attention kernels with vectors instead of emulating their threads, until reset. */
   public static void quickAttention() {
     Loaded.CORE.standin_quick(1);
@@ -136,9 +143,13 @@ public final class Standin {
     return Loaded.CORE.standin_leaks();
   }
 
-  /** Gives the device so much memory. */
-  public static void memory(long bytes) {
-    Loaded.CORE.standin_memory(bytes);
+  /**
+   * Gives the device so much memory that this is free now.
+   *
+   * @return how much it has then
+   */
+  public static long leaveFree(long bytes) {
+    return Loaded.CORE.standin_leave_free(bytes);
   }
 
   /** How many devices there are. */
