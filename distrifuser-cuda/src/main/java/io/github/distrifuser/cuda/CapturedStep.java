@@ -4,6 +4,7 @@ import static org.bytedeco.cuda.global.cudart.cudaStreamSynchronize;
 
 import io.github.distrifuser.backend.StepGraph;
 import io.github.distrifuser.tensor.Tensor;
+import org.jspecify.annotations.Nullable;
 
 /** A graph with the memory that it works in. */
 final class CapturedStep implements StepGraph {
@@ -12,6 +13,7 @@ final class CapturedStep implements StepGraph {
   private final CudaGraph graph;
   private final DeviceMemory.Capture memory;
   private final Tensor result;
+  private final Companion.@Nullable Traffic traffic;
   private boolean needed = true;
   private boolean open = true;
 
@@ -20,12 +22,14 @@ final class CapturedStep implements StepGraph {
       CudaContext context,
       CudaGraph graph,
       DeviceMemory.Capture memory,
-      Tensor result) {
+      Tensor result,
+      Companion.@Nullable Traffic traffic) {
     this.owner = owner;
     this.context = context;
     this.graph = graph;
     this.memory = memory;
     this.result = result;
+    this.traffic = traffic;
   }
 
   @Override
@@ -34,6 +38,10 @@ final class CapturedStep implements StepGraph {
       throw new IllegalStateException("a captured step is run after it was closed");
     }
     context.activate();
+    Companion companion = context.compute().companion();
+    if (companion != null && traffic != null) {
+      companion.sends(traffic);
+    }
     graph.launch(context.compute());
     return result;
   }

@@ -31,6 +31,9 @@ final class StepCaptures implements AutoCloseable {
     Result result = new Result();
     CudaGraph graph = null;
     Companion companion = context.compute().companion();
+    if (companion != null) {
+      companion.beginCapture();
+    }
     try {
       graph =
           CudaGraph.capture(
@@ -38,7 +41,7 @@ final class StepCaptures implements AutoCloseable {
               () -> {
                 result.tensor = step.get();
                 if (companion != null) {
-                  companion.join();
+                  result.traffic = companion.endCapture();
                 }
               });
     } catch (RuntimeException e) {
@@ -50,7 +53,7 @@ final class StepCaptures implements AutoCloseable {
           result.tensor.close();
         }
         if (companion != null) {
-          companion.forget();
+          companion.abandonCapture();
         }
         context.abandonCapture();
       }
@@ -59,13 +62,14 @@ final class StepCaptures implements AutoCloseable {
     if (tensor == null) {
       throw new IllegalStateException("a step without a result");
     }
-    CapturedStep captured = new CapturedStep(this, context, graph, context.endCapture(), tensor);
+    CapturedStep captured = new CapturedStep(this, context, graph, context.endCapture(), tensor, result.traffic);
     steps.add(captured);
     return captured;
   }
 
   private static final class Result {
     @Nullable Tensor tensor;
+    Companion.@Nullable Traffic traffic; // null without a companion
   }
 
   void forget(CapturedStep step) {

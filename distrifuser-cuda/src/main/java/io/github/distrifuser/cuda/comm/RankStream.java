@@ -42,6 +42,7 @@ final class RankStream implements Companion, AutoCloseable {
   private volatile @Nullable CommException failure;
   private volatile Duration timeout = Communicator.DEFAULT_TIMEOUT;
   private volatile String doing = "";
+  private Traffic sentBefore = new Traffic(0, 0); // the capture under way
   private long bytesSent;
   private long messagesSent;
   private long waitNanos;
@@ -156,20 +157,44 @@ final class RankStream implements Companion, AutoCloseable {
 
   // --- as the operators' companion ---
 
-  @Override
-  public void join() {
+  /** Lets the operators' stream wait for all that this one was given. */
+  private void join() {
     CudaEvent done = last;
     if (done != null && joined < posts) {
       context.compute().await(done);
       joined = posts;
     }
+  }
+
+  @Override
+  public void beginCapture() {
+    sentBefore = new Traffic(bytesSent, messagesSent);
+  }
+
+  @Override
+  public Traffic endCapture() {
+    join();
+    Traffic each =
+        new Traffic(bytesSent - sentBefore.bytes(), messagesSent - sentBefore.messages());
+    leaveCapture();
+    return each;
+  }
+
+  @Override
+  public void abandonCapture() {
+    joined = posts;
+    leaveCapture();
+  }
+
+  private void leaveCapture() {
+    bytesSent = sentBefore.bytes(); // nothing of it has run yet
+    messagesSent = sentBefore.messages();
     releaseCaptured();
   }
 
   @Override
-  public void forget() {
-    joined = posts;
-    releaseCaptured();
+  public void sends(Traffic traffic) {
+    sent(traffic.bytes(), traffic.messages());
   }
 
   private void releaseCaptured() {
