@@ -1,4 +1,4 @@
-#include "device.hpp"
+#include "queue.hpp"
 #include "math.hpp"
 
 #include <dlfcn.h>
@@ -8,11 +8,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <deque>
 #include <map>
-#include <memory>
-#include <mutex>
-#include <set>
 
 namespace standin {
 
@@ -22,31 +18,7 @@ long cudnnVersion = 91900;
 long cublasVersion = 130200;
 int ncclVersion = 22903;
 int refusals = 0;
-long counts[3];
-
-struct Event {
-  int device = 0;
-  uint64_t recorded = 0; // times that a record was asked for
-  uint64_t completed = 0; // the last that has been reached
-};
-
-struct Operation {
-  enum Kind { WORK, RECORD, WAIT, BIRTH, DEATH, MEETING } kind;
-  const char* what;
-  std::vector<Touch> touches;
-  std::function<int()> run;
-  std::shared_ptr<Event> event;
-  uint64_t version;
-  void* address;
-  bool anyDevice = false; // touches memory of other devices
-  std::function<bool()> done = nullptr; // of a meeting
-  bool begun = false;
-};
-
-struct Stream {
-  int device;
-  std::deque<Operation> queue;
-};
+long counts[COUNTS];
 
 struct Pool {
   int device;
@@ -54,10 +26,10 @@ struct Pool {
   uint64_t used = 0;
 };
 
-namespace {
-
 std::recursive_mutex mutex;
-using Lock = std::lock_guard<std::recursive_mutex>;
+std::set<Stream*> streams;
+
+namespace {
 
 struct Block {
   size_t bytes;
@@ -71,7 +43,6 @@ struct Block {
 
 std::map<uintptr_t, Block> blocks;
 std::map<uintptr_t, size_t> dead; // start and bytes of what was freed
-std::set<Stream*> streams;
 std::map<Event*, std::shared_ptr<Event>> events;
 std::set<Pool*> pools;
 std::map<std::string, int> objects;
@@ -90,6 +61,7 @@ uint64_t seed = 1;
 long allocationsToFault = 0; // 1: the next and all after it fail
 long launchesToRefuse = 0;
 long launchesToFail = 0;
+int streamNumbers = 0;
 int (*emulate)(const char*, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, size_t, void**) = nullptr;
 const char* (*emulationFailure)() = nullptr;
 
@@ -99,13 +71,6 @@ constexpr unsigned char GUARD = 0xa5;
 constexpr size_t ARENA = 1ull << 42;
 char* arena = nullptr;
 size_t arenaUsed = 0;
-
-uint64_t next() {
-  dice ^= dice << 13;
-  dice ^= dice >> 7;
-  dice ^= dice << 17;
-  return dice;
-}
 
 // Memory at an address that nothing had before, with an unmapped page before and behind.
 void* map(size_t bytes, Block& block) {
@@ -201,8 +166,10 @@ bool runnable(const Stream* s) {
   switch (o.kind) {
   case Operation::WAIT:
     return o.event->completed >= o.version;
-  case Operation::MEETING:
-    return !o.begun || sticky[s->device] != SUCCESS || o.done();
+  case Operation::WORK:
+    return !o.meeting.isBegun() || sticky[s->device] != SUCCESS || isDone(o.meeting);
+  case Operation::GRAPH:
+    return o.launched->left == 0 || sticky[s->device] != SUCCESS || !o.launched->readyNodes().empty();
   default:
     return true;
   }
@@ -210,29 +177,85 @@ bool runnable(const Stream* s) {
 
 // Whether what is going on needs others, so that to wait for them is no mistake.
 bool meetingUnderWay() {
-  return std::any_of(streams.begin(), streams.end(), [](Stream* s) { return !s->queue.empty() && s->queue.front().begun; });
+  return std::any_of(streams.begin(), streams.end(), [](Stream* s) {
+    return !s->queue.empty() && (s->queue.front().meeting.isBegun() || (s->queue.front().launched != nullptr && s->queue.front().launched->isMeeting()));
+  });
+}
+
+// Does work, or begins a meeting, unless the device has failed. True when it is over; it ended then.
+bool perform(const Work& work, Meeting& meeting, int on, int lane, uint64_t earliest, uint64_t* end) {
+  *end = earliest;
+  if (sticky[on] != SUCCESS) {
+    return true;
+  }
+  if (meeting.isBegun()) {
+    *end = endOf(work, lane, meeting);
+    return true;
+  }
+  for (const Touch& t : work.touches) {
+    if (!allowed(work.what, t, work.anyDevice ? -1 : on)) {
+      sticky[on] = ILLEGAL_ADDRESS;
+      return true;
+    }
+  }
+  if (work.begin) {
+    begin(work, earliest, meeting);
+    return false;
+  }
+  const int status = timed(work, lane, earliest, end);
+  if (status != SUCCESS) {
+    sticky[on] = status;
+  }
+  return true;
+}
+
+// Runs one node of the graph that a stream has come to.
+void stepGraph(Stream* s) {
+  const std::shared_ptr<Run> run = s->queue.front().launched;
+  const uint64_t now = std::max(s->now, s->queue.front().issued);
+  const std::vector<size_t> ready = run->readyNodes();
+  if (sticky[s->device] != SUCCESS) {
+    run->left = 0;
+  } else if (!ready.empty()) {
+    const size_t n = ready[next() % ready.size()];
+    const Node& node = run->graph->nodes[n];
+    if (perform(node.work, run->meetings[n], s->device, node.lane, run->startOf(n, now), &run->ends[n])) {
+      run->done[n] = 1;
+      run->left--;
+    }
+  }
+  if (run->left == 0) {
+    s->now = now;
+    for (uint64_t end : run->ends) {
+      s->now = std::max(s->now, end);
+    }
+    run->before = nullptr;
+    s->queue.pop_front();
+  }
 }
 
 void step(Stream* s) {
-  if (s->queue.front().kind == Operation::MEETING && !s->queue.front().begun && sticky[s->device] == SUCCESS) {
-    Operation& o = s->queue.front();
-    for (const Touch& t : o.touches) {
-      if (!allowed(o.what, t, s->device)) {
-        sticky[s->device] = ILLEGAL_ADDRESS;
-        return;
-      }
-    }
-    o.begun = true;
+  Operation& front = s->queue.front();
+  if (front.kind == Operation::GRAPH) {
+    stepGraph(s);
     return;
   }
-  Operation o = std::move(s->queue.front());
+  s->now = std::max(s->now, front.issued);
+  if (front.kind == Operation::WORK) {
+    if (perform(front.work, front.meeting, s->device, s->number, s->now, &s->now)) {
+      s->queue.pop_front();
+    }
+    return;
+  }
+  const Operation o = std::move(front);
   s->queue.pop_front();
   switch (o.kind) {
   case Operation::WAIT:
-  case Operation::MEETING:
+    s->now = std::max(s->now, o.event->time);
     break;
   case Operation::RECORD:
     o.event->completed = std::max(o.event->completed, o.version);
+    o.event->time = s->now;
     break;
   case Operation::BIRTH:
     blocks.at(reinterpret_cast<uintptr_t>(o.address)).born = true;
@@ -241,19 +264,7 @@ void step(Stream* s) {
     bury(reinterpret_cast<uintptr_t>(o.address));
     break;
   case Operation::WORK:
-    if (sticky[s->device] != SUCCESS) {
-      break;
-    }
-    for (const Touch& t : o.touches) {
-      if (!allowed(o.what, t, o.anyDevice ? -1 : s->device)) {
-        sticky[s->device] = ILLEGAL_ADDRESS;
-        return;
-      }
-    }
-    const int status = o.run();
-    if (status != SUCCESS) {
-      sticky[s->device] = status;
-    }
+  case Operation::GRAPH:
     break;
   }
 }
@@ -310,22 +321,6 @@ int runUntilIdle(int on) {
   return runUntil(nullptr, on, [=] { return idle(on); });
 }
 
-bool known(Stream* s) {
-  if (streams.count(s) == 0) {
-    report(s == nullptr ? "the default stream is used, which nothing orders" : "a stream is used that does not exist");
-    return false;
-  }
-  return true;
-}
-
-bool known(Event* e) {
-  if (events.count(e) == 0) {
-    report("an event is used that does not exist");
-    return false;
-  }
-  return true;
-}
-
 // What the attention kernels compute, with vectors instead of emulated threads: some hundred times faster.
 bool quick = false;
 
@@ -347,6 +342,31 @@ bool quickly(const std::string& kernel, const std::vector<uint64_t>& a) {
 
 size_t rounded(size_t bytes) { return (bytes + ROUND - 1) / ROUND * ROUND; }
 
+} // namespace
+
+uint64_t next() {
+  dice ^= dice << 13;
+  dice ^= dice >> 7;
+  dice ^= dice << 17;
+  return dice;
+}
+
+bool known(Stream* s) {
+  if (streams.count(s) == 0) {
+    report(s == nullptr ? "the default stream is used, which nothing orders" : "a stream is used that does not exist");
+    return false;
+  }
+  return true;
+}
+
+bool known(Event* e) {
+  if (events.count(e) == 0) {
+    report("an event is used that does not exist");
+    return false;
+  }
+  return true;
+}
+
 bool faulted() {
   if (allocationsToFault > 1) {
     allocationsToFault--;
@@ -355,7 +375,21 @@ bool faulted() {
   return allocationsToFault == 1;
 }
 
-} // namespace
+std::shared_ptr<Event> shared(Event* event) { return events.at(event); }
+
+void push(Stream* stream, Operation operation) {
+  operation.issued = hostCalls();
+  stream->queue.push_back(std::move(operation));
+}
+
+double bytesOf(const std::vector<Touch>& touches) {
+  double sum = 0;
+  for (const Touch& t : touches) {
+    const auto* block = t.bytes == 1 ? find(t.start) : nullptr;
+    sum += block == nullptr ? t.bytes : block->first + block->second.bytes - reinterpret_cast<uintptr_t>(t.start);
+  }
+  return sum;
+}
 
 int entered() {
   Lock lock(mutex);
@@ -369,22 +403,31 @@ void report(const std::string& what) {
   }
 }
 
-int enqueue(Stream* stream, const char* what, std::vector<Touch> touches, std::function<int()> run, bool anyDevice) {
+namespace {
+
+int give(Stream* stream, Work work) {
   Lock lock(mutex);
   if (!known(stream)) {
-    return INVALID_HANDLE;
+    return stream == nullptr ? implicit() : INVALID_HANDLE;
   }
-  stream->queue.push_back(Operation{Operation::WORK, what, std::move(touches), std::move(run), nullptr, 0, nullptr, anyDevice});
+  if (stream->capture != nullptr) {
+    return record(stream, std::move(work));
+  }
+  Operation o{};
+  o.kind = Operation::WORK;
+  o.work = std::move(work);
+  push(stream, std::move(o));
   return SUCCESS;
 }
 
-int enqueueMeeting(Stream* stream, const char* what, std::vector<Touch> touches, std::function<bool()> done) {
-  Lock lock(mutex);
-  if (!known(stream)) {
-    return INVALID_HANDLE;
-  }
-  stream->queue.push_back(Operation{Operation::MEETING, what, std::move(touches), nullptr, nullptr, 0, nullptr, false, std::move(done)});
-  return SUCCESS;
+} // namespace
+
+int enqueue(Stream* stream, const char* what, std::vector<Touch> touches, std::function<int()> run, Cost cost, bool anyDevice) {
+  return give(stream, Work{what, std::move(touches), std::move(run), cost, anyDevice, nullptr});
+}
+
+int enqueueMeeting(Stream* stream, const char* what, std::vector<Touch> touches, std::function<Done()> begin, Cost cost) {
+  return give(stream, Work{what, std::move(touches), nullptr, cost, false, std::move(begin)});
 }
 
 bool mayTouch(const char* what, const Touch& touch) {
@@ -404,9 +447,19 @@ unsigned below(unsigned n) {
 
 Order& orderFor(int rank) { return orders[rank]; }
 
+bool busy() {
+  Lock lock(mutex);
+  const auto waits = [](const Operation& o) { return o.kind == Operation::WORK || o.kind == Operation::GRAPH; };
+  return sticky[device] == SUCCESS &&
+         std::any_of(streams.begin(), streams.end(),
+                     [&](Stream* s) { return s->device == device && std::any_of(s->queue.begin(), s->queue.end(), waits); });
+}
+
 int streamCreate(Stream** stream) {
   Lock lock(mutex);
-  *stream = new Stream{device, {}};
+  *stream = new Stream();
+  (*stream)->device = device;
+  (*stream)->number = ++streamNumbers;
   streams.insert(*stream);
   return SUCCESS;
 }
@@ -416,6 +469,7 @@ int streamDestroy(Stream* stream) {
   if (!known(stream)) {
     return INVALID_HANDLE;
   }
+  forgetCaptures(stream);
   runUntil(stream, stream->device, [&] { return stream->queue.empty(); });
   streams.erase(stream);
   delete stream;
@@ -424,21 +478,42 @@ int streamDestroy(Stream* stream) {
 
 int streamSynchronize(Stream* stream) {
   Lock lock(mutex);
-  return known(stream) ? runUntil(stream, stream->device, [&] { return stream->queue.empty(); }) : INVALID_HANDLE;
+  if (!known(stream)) {
+    return INVALID_HANDLE;
+  }
+  if (stream->capture != nullptr) {
+    return lose(stream, CAPTURE_UNSUPPORTED);
+  }
+  const int status = runUntil(stream, stream->device, [&] { return stream->queue.empty(); });
+  hostWaited(stream->now);
+  return status;
 }
 
 int deviceSynchronize() {
   Lock lock(mutex);
-  return runUntilIdle(device);
+  const int status = runUntilIdle(device);
+  for (Stream* s : streams) {
+    if (s->device == device) {
+      hostWaited(s->now);
+    }
+  }
+  return status;
 }
 
 int streamWait(Stream* stream, Event* event) {
   Lock lock(mutex);
   if (!known(stream) || !known(event)) {
-    return INVALID_HANDLE;
+    return stream == nullptr ? implicit() : INVALID_HANDLE;
   }
-  stream->queue.push_back(Operation{Operation::WAIT, "wait", {}, nullptr, events[event], event->recorded, nullptr});
-  return SUCCESS;
+  int status = SUCCESS;
+  if (!waitInCapture(stream, event, &status)) {
+    Operation o{};
+    o.kind = Operation::WAIT;
+    o.event = shared(event);
+    o.version = event->recorded;
+    push(stream, std::move(o));
+  }
+  return status;
 }
 
 int eventCreate(Event** event) {
@@ -462,15 +537,21 @@ int eventDestroy(Event* event) {
 int eventRecord(Event* event, Stream* stream) {
   Lock lock(mutex);
   if (!known(stream) || !known(event)) {
-    return INVALID_HANDLE;
+    return stream == nullptr ? implicit() : INVALID_HANDLE;
   }
   if (event->device != stream->device) {
     report("an event of device " + std::to_string(event->device) + " is recorded on device " + std::to_string(stream->device));
     return INVALID_HANDLE;
   }
-  event->recorded++;
-  stream->queue.push_back(Operation{Operation::RECORD, "record", {}, nullptr, events[event], event->recorded, nullptr});
-  return SUCCESS;
+  int status = SUCCESS;
+  if (!recordInCapture(event, stream, &status)) {
+    Operation o{};
+    o.kind = Operation::RECORD;
+    o.event = shared(event);
+    o.version = ++event->recorded;
+    push(stream, std::move(o));
+  }
+  return status;
 }
 
 int eventSynchronize(Event* event) {
@@ -478,14 +559,22 @@ int eventSynchronize(Event* event) {
   if (!known(event)) {
     return INVALID_HANDLE;
   }
+  if (event->capture != nullptr) {
+    return CAPTURED_EVENT;
+  }
   const uint64_t version = event->recorded;
-  return runUntil(nullptr, event->device, [&] { return event->completed >= version; });
+  const int status = runUntil(nullptr, event->device, [&] { return event->completed >= version; });
+  hostWaited(event->time);
+  return status;
 }
 
 int eventQuery(Event* event) {
   Lock lock(mutex);
   if (!known(event)) {
     return INVALID_HANDLE;
+  }
+  if (event->capture != nullptr) {
+    return CAPTURED_EVENT;
   }
   runSome(next() % 16);
   return event->completed >= event->recorded || sticky[event->device] != SUCCESS ? sticky[event->device] : NOT_READY;
@@ -600,6 +689,9 @@ int allocateAsync(void** address, size_t bytes, Pool* pool, Stream* stream) {
   if (!known(stream) || pools.count(pool) == 0) {
     return INVALID_HANDLE;
   }
+  if (stream->capture != nullptr) {
+    return lose(stream, NOT_SUPPORTED); // memory of graphs: not simulated
+  }
   const uint64_t cost = rounded(bytes);
   const uint64_t kept = pool->reserved - pool->used;
   const uint64_t more = cost > kept ? cost - kept : 0;
@@ -615,7 +707,10 @@ int allocateAsync(void** address, size_t bytes, Pool* pool, Stream* stream) {
   pool->reserved += more;
   pool->used += cost;
   blocks[reinterpret_cast<uintptr_t>(*address)] = b;
-  stream->queue.push_back(Operation{Operation::BIRTH, "cudaMallocAsync", {}, nullptr, nullptr, 0, *address});
+  Operation o{};
+  o.kind = Operation::BIRTH;
+  o.address = *address;
+  push(stream, std::move(o));
   return SUCCESS;
 }
 
@@ -629,9 +724,16 @@ int releaseAsync(void* address, Stream* stream) {
   if (!known(stream)) {
     return INVALID_HANDLE;
   }
+  if (stream->capture != nullptr) {
+    report("cudaFreeAsync, during a capture, of memory that is not the graph's");
+    return lose(stream, INVALID_VALUE);
+  }
   found->second.dying = true;
   found->second.pool->used -= rounded(found->second.bytes);
-  stream->queue.push_back(Operation{Operation::DEATH, "cudaFreeAsync", {}, nullptr, nullptr, 0, address});
+  Operation o{};
+  o.kind = Operation::DEATH;
+  o.address = address;
+  push(stream, std::move(o));
   return SUCCESS;
 }
 
@@ -676,10 +778,16 @@ int launch(Stream* stream, const char* kernel, const unsigned* grid, const unsig
       touches.push_back(Touch{reinterpret_cast<void*>((*values)[i]), 1});
     }
   }
+  counts[COUNT_KERNELS]++;
   const bool fails = launchesToFail > 0 && --launchesToFail == 0;
   const std::vector<unsigned> g(grid, grid + 3);
   const std::vector<unsigned> b(block, block + 3);
-  return enqueue(stream, found->first.c_str(), touches, [=]() -> int {
+  Cost cost;
+  if (found->first.compare(0, 9, "attention") == 0) {
+    const std::vector<uint64_t>& a = *values; // batch, queries, keys, heads, widths of keys and values
+    cost.flops = 2.0 * a[4] * a[5] * a[6] * a[7] * (a[8] + a[9]);
+  }
+  const auto run = [=]() -> int {
     if (fails) {
       return LAUNCH_FAILURE;
     }
@@ -695,7 +803,8 @@ int launch(Stream* stream, const char* kernel, const unsigned* grid, const unsig
       return LAUNCH_FAILURE;
     }
     return SUCCESS;
-  });
+  };
+  return enqueue(stream, found->first.c_str(), touches, run, cost);
 }
 
 void counted(const char* kind, int change) {
@@ -752,8 +861,28 @@ EXPORT void standin_reset() {
   cudnnVersion = 91900;
   cublasVersion = 130200;
   ncclVersion = 22903;
-  std::fill(counts, counts + 3, 0);
+  orderCaptureFault(0);
+  resetClock();
+  std::fill(counts, counts + COUNTS, 0);
   standin_seed(1);
+}
+
+// Forgets all memory and handles, too: what a test that failed has left behind is not the next one's.
+EXPORT void standin_clear() {
+  Lock lock(mutex);
+  standin_reset();
+  for (Stream* s : streams) {
+    s->queue.clear();
+  }
+  while (!blocks.empty()) {
+    bury(blocks.begin()->first);
+  }
+  streams.clear(); // handles stay allocated, so that no new one is taken for an old one
+  events.clear();
+  pools.clear();
+  objects.clear();
+  used = 0;
+  reports.clear();
 }
 
 // What callers did wrong since it was last asked, one a line.
@@ -797,9 +926,11 @@ EXPORT const char* standin_leaks() {
   return answer.c_str();
 }
 
-EXPORT void standin_memory(unsigned long long bytes) {
+// Gives the device so much memory that this is free of it now; returns how much it has then.
+EXPORT unsigned long long standin_leave_free(unsigned long long bytes) {
   Lock lock(mutex);
-  total = bytes;
+  total = used + bytes;
+  return total;
 }
 
 EXPORT void standin_devices(int n) { devices = n; }

@@ -74,6 +74,9 @@ EXPORT int cuModuleLoadData(Module** module, const void* image) {
   if (int e = entered()) {
     return e;
   }
+  if (int e = unsafe()) {
+    return e;
+  }
   const size_t size = imageSize(static_cast<const unsigned char*>(image));
   if (size == 0) {
     return 200; // invalid image
@@ -84,6 +87,9 @@ EXPORT int cuModuleLoadData(Module** module, const void* image) {
 }
 
 EXPORT int cuModuleUnload(Module* module) {
+  if (busy()) {
+    report("a module is unloaded while work is under way that may be its own");
+  }
   counted("modules", -1);
   delete module;
   return SUCCESS;

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <algorithm>
 #include <atomic>
 #include <climits>
 #include <cstdio>
@@ -84,6 +85,8 @@ struct State {
   std::string failure;
   std::atomic<int> result{OK};
   std::atomic<bool> aborted{false};
+  std::map<int, long> sent; // messages by peer
+  std::map<int, long> received;
 };
 
 struct Comm {
@@ -94,8 +97,6 @@ struct Comm {
   bool ready = false; // all ranks have come
   int polls = 0; // how often it is still in progress
   bool finalized = false;
-  std::map<int, long> sent; // messages by peer
-  std::map<int, long> received;
   std::vector<Call> launching;
 };
 
@@ -147,8 +148,9 @@ int meet(Comm* c) {
   return OK;
 }
 
-// Moves some of the messages that can move; true when all have.
-bool progress(State& s, std::vector<Part>& parts) {
+// Moves some of the messages that can move; true when all have. A message begins with the time at which its sender began, and none is received before.
+bool progress(State& s, std::vector<Part>& parts, uint64_t& latest) {
+  startNotBefore(latest);
   if (s.aborted) {
     return true;
   }
@@ -164,7 +166,10 @@ bool progress(State& s, std::vector<Part>& parts) {
     const std::string file = s.folder + "/" + p.name;
     if (p.send) {
       if (mayTouch("ncclSend", {p.memory, p.bytes})) {
-        write(file, p.memory, p.bytes);
+        const uint64_t begun = startTime();
+        std::string message(reinterpret_cast<const char*>(&begun), sizeof begun);
+        message.append(p.memory, p.bytes);
+        write(file, message.data(), message.size());
       }
       p.done = true;
       continue;
@@ -174,10 +179,16 @@ bool progress(State& s, std::vector<Part>& parts) {
       all = false;
       continue;
     }
-    if (static_cast<size_t>(status.st_size) != p.bytes) {
-      report("rank " + std::to_string(p.peer) + " sends " + std::to_string(status.st_size) + " bytes where " + std::to_string(p.bytes) + " are received (" + p.name + ")");
+    uint64_t begun = 0;
+    const size_t bytes = status.st_size - sizeof begun;
+    if (bytes != p.bytes) {
+      report("rank " + std::to_string(p.peer) + " sends " + std::to_string(bytes) + " bytes where " + std::to_string(p.bytes) + " are received (" + p.name + ")");
     } else if (mayTouch("ncclRecv", {p.memory, p.bytes})) {
-      std::ifstream(file, std::ios::binary).read(p.memory, static_cast<std::streamsize>(p.bytes));
+      std::ifstream in(file, std::ios::binary);
+      in.read(reinterpret_cast<char*>(&begun), sizeof begun);
+      in.read(p.memory, static_cast<std::streamsize>(p.bytes));
+      latest = std::max(latest, begun);
+      startNotBefore(latest);
     }
     unlink(file.c_str());
     p.done = true;
@@ -195,23 +206,38 @@ int launch(Call& call) {
   for (const Part& p : call.parts) {
     touches.push_back({p.memory, p.bytes});
   }
-  auto parts = std::make_shared<std::vector<Part>>(std::move(call.parts));
-  for (Part& p : *parts) {
-    long& count = (p.send ? c->sent : c->received)[p.peer];
-    const int from = p.send ? c->rank : p.peer;
-    const int to = p.send ? p.peer : c->rank;
-    p.name = std::to_string(from) + "-" + std::to_string(to) + "-" + std::to_string(count++);
+  const std::vector<Part> all = std::move(call.parts);
+  const int rank = c->rank;
+  Cost cost;
+  cost.linkBytes = 0;
+  for (bool send : {false, true}) { // both ways at once
+    double bytes = 0;
+    for (const Part& p : all) {
+      bytes += p.send == send ? p.bytes : 0;
+    }
+    cost.linkBytes = std::max(cost.linkBytes, bytes);
   }
-  const int status = enqueueMeeting(call.stream, "NCCL", touches, [=] {
-    if (ordered != 0) {
+  const auto begin = [=]() -> Done {
+    auto parts = std::make_shared<std::vector<Part>>(all);
+    for (Part& p : *parts) {
+      long& count = (p.send ? state->sent : state->received)[p.peer];
+      const int from = p.send ? rank : p.peer;
+      const int to = p.send ? p.peer : rank;
+      p.name = std::to_string(from) + "-" + std::to_string(to) + "-" + std::to_string(count++);
+    }
+    auto latest = std::make_shared<uint64_t>(0);
+    return [=] {
+      if (ordered == 0) {
+        return progress(*state, *parts, *latest);
+      }
       if (ordered == 1 && state->result == OK) {
         state->result = REMOTE_ERROR;
         state->failure = "ordered by a test";
       }
       return state->aborted.load();
-    }
-    return progress(*state, *parts);
-  });
+    };
+  };
+  const int status = enqueueMeeting(call.stream, "NCCL", touches, begin, cost);
   return status == SUCCESS ? OK : CUDA_ERROR;
 }
 
@@ -290,6 +316,9 @@ EXPORT int ncclGetUniqueId(UniqueId* id) {
 }
 
 EXPORT int ncclCommInitRankConfig(Comm** comm, int ranks, UniqueId id, int rank, const Config* config) {
+  if (unsafe()) {
+    return CUDA_ERROR;
+  }
   bool filled = config->size == sizeof(Config) && config->magic == 0xcafebeef && config->version == 22903 && config->blocking == 0 &&
                 config->netName == nullptr && config->commName == nullptr;
   for (int undefined : {config->cgaClusterSize, config->minCTAs, config->maxCTAs, config->splitShare, config->trafficClass}) {

@@ -6,6 +6,7 @@ import io.github.distrifuser.tensor.Shape;
 import io.github.distrifuser.tensor.Tensor;
 import io.github.distrifuser.weights.WeightTensor;
 import java.util.List;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -84,6 +85,22 @@ public interface Backend extends AutoCloseable {
    */
   default Communicator communicator(Communicator host) {
     return host;
+  }
+
+  /** Whether {@link #capture} can be tried. */
+  default boolean canCapture() {
+    return false;
+  }
+
+  /**
+   * Captures what a step calls, so that it can be run again at little cost. The step must have run
+   * before in the same way: it may not write or read the host's memory, wait, or prepare weights.
+   *
+   * @param step returns a tensor that it allocated
+   * @throws CaptureException where that is impossible: nothing has run then
+   */
+  default StepGraph capture(Supplier<Tensor> step) {
+    throw new UnsupportedOperationException(name() + " captures no steps");
   }
 
   // --- weights: prepared once, never re-packed ---

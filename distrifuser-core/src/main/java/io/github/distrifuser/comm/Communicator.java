@@ -32,6 +32,14 @@ public interface Communicator extends AutoCloseable {
    */
   Communicator group(List<Integer> ranks);
 
+  /**
+   * Whether operations are work of the device's streams, waited for by streams alone, so that a
+   * backend's capture of a step takes them in.
+   */
+  default boolean isCapturable() {
+    return false;
+  }
+
   /** Sends and receives, all at once. */
   Work exchange(List<Transfer> transfers);
 

@@ -12,11 +12,25 @@ public interface Companion {
    */
   void await(CudaEvent point);
 
+  /** A capture of the operators' stream begins, which takes in what this one is given. */
+  void beginCapture();
+
   /**
-   * Lets the operators' stream wait for all that this one was given, so that nothing of it is left
-   * behind where a capture of the stream ends. Never waits on the host.
+   * Called at the end of a capture, within it. The operators' stream waits for all that this one
+   * was given: nothing may be left behind.
+   *
+   * @return what the captured work sends each time that it runs
    */
-  void join();
+  Traffic endCapture();
+
+  /** The capture failed: forgets what this one was given in it. */
+  void abandonCapture();
+
+  /** Captured work runs once more. */
+  void sends(Traffic traffic);
+
+  /** Bytes and messages to other ranks. */
+  record Traffic(long bytes, long messages) {}
 
   /** Whether what it puts into streams may be captured and run again without the host. */
   boolean isCapturable();

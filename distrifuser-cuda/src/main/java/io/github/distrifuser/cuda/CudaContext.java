@@ -4,6 +4,7 @@ import static org.bytedeco.cuda.global.cublas.cublasLtCreate;
 import static org.bytedeco.cuda.global.cublas.cublasLtDestroy;
 import static org.bytedeco.cuda.global.cudart.cudaDevAttrMultiProcessorCount;
 import static org.bytedeco.cuda.global.cudart.cudaSetDevice;
+import static org.bytedeco.cuda.global.cudart.cudaStreamSynchronize;
 import static org.bytedeco.cuda.global.cudnn.cudnnCreate;
 import static org.bytedeco.cuda.global.cudnn.cudnnDestroy;
 import static org.bytedeco.cuda.global.cudnn.cudnnSetStream;
@@ -21,6 +22,9 @@ import org.jspecify.annotations.Nullable;
 
 /** What one backend owns on its device: streams, memory, handles of the libraries, kernels. */
 public final class CudaContext implements AutoCloseable {
+  /** Elements of a tensor that libraries are given at once: some count in 32 bits. */
+  static final long LARGEST = Integer.MAX_VALUE;
+
   private final int device;
   private final DType dtype;
   private final Deque<AutoCloseable> owned = new ArrayDeque<>(); // last made first
@@ -33,6 +37,8 @@ public final class CudaContext implements AutoCloseable {
   private final cudnnContext dnn = new cudnnContext();
   private long workspace; // address, or 0
   private long workspaceBytes;
+  private boolean capturing;
+  private @Nullable DeviceStorage capturedWorkspace; // in the workspace's place during a capture
 
   CudaContext(int device, DType dtype) {
     this.device = device;
@@ -41,7 +47,7 @@ public final class CudaContext implements AutoCloseable {
     try {
       compute = own(new CudaStream());
       upload = own(new CudaStream());
-      memory = own(new DeviceMemory(device, compute));
+      memory = own(new DeviceMemory(device, compute, upload));
       staging = own(new PinnedStaging());
       CudaErrors.checkBlas(cublasLtCreate(blas), "cublasLtCreate");
       own(() -> cublasLtDestroy(blas));
@@ -124,12 +130,65 @@ public final class CudaContext implements AutoCloseable {
    * @param what for the message if there is none
    */
   long workspace(long bytes, String what) {
+    if (capturing) {
+      return capturedWorkspace(bytes, what);
+    }
     if (bytes > workspaceBytes) {
       releaseWorkspace();
       workspace = memory.borrow(bytes, compute, "the workspace of " + what);
       workspaceBytes = bytes;
     }
     return workspace;
+  }
+
+  /** A graph keeps what it works in: memory of its own. */
+  private long capturedWorkspace(long bytes, String what) {
+    DeviceStorage s = capturedWorkspace;
+    if (s == null || s.byteSize() < bytes) {
+      releaseCapturedWorkspace();
+      s = memory.allocate(Math.max(bytes, workspaceBytes), "the workspace of " + what);
+      capturedWorkspace = s;
+    }
+    return s.address();
+  }
+
+  private void releaseCapturedWorkspace() {
+    if (capturedWorkspace != null) {
+      capturedWorkspace.close();
+      capturedWorkspace = null;
+    }
+  }
+
+  /** Whether a step is being captured. */
+  public boolean isCapturing() {
+    return capturing;
+  }
+
+  /** Throws where a step is being captured, of which something cannot be part. */
+  void checkNotCapturing(String what) {
+    if (capturing) {
+      throw new IllegalStateException(what + " within a step that is captured");
+    }
+  }
+
+  /** Memory that is allocated from now on belongs to a step that is captured. */
+  void beginCapture() {
+    memory.beginCapture();
+    capturing = true;
+  }
+
+  /** Ends that. */
+  DeviceMemory.Capture endCapture() {
+    releaseCapturedWorkspace();
+    capturing = false;
+    return memory.endCapture();
+  }
+
+  /** Ends a capture that failed. */
+  void abandonCapture() {
+    releaseCapturedWorkspace();
+    capturing = false;
+    memory.abandonCapture();
   }
 
   void releaseWorkspace() {
@@ -156,9 +215,16 @@ public final class CudaContext implements AutoCloseable {
     compute.synchronize();
   }
 
+  /** Waits for all work before what it uses is given back; a device that failed has none left. */
+  void settle() {
+    cudaSetDevice(device);
+    cudaStreamSynchronize(upload.handle());
+    cudaStreamSynchronize(compute.handle());
+  }
+
   @Override
   public void close() {
-    cudaSetDevice(device);
+    settle();
     releaseWorkspace();
     closeOwned();
   }

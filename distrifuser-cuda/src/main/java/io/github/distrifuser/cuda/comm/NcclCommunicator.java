@@ -70,6 +70,11 @@ final class NcclCommunicator extends DeviceCommunicator {
   // --- operations ---
 
   @Override
+  public boolean isCapturable() {
+    return stream.isCapturable();
+  }
+
+  @Override
   public Work exchange(List<Transfer> transfers) {
     List<Transfer> ordered = new ArrayList<>(transfers);
     ordered.sort(Comparator.comparingInt(Transfer::tag));

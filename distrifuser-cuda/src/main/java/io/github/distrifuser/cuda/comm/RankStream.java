@@ -7,8 +7,10 @@ import io.github.distrifuser.cuda.CudaContext;
 import io.github.distrifuser.cuda.CudaEvent;
 import io.github.distrifuser.cuda.CudaException;
 import io.github.distrifuser.cuda.CudaStream;
+import io.github.distrifuser.cuda.DeviceStorage;
 import java.time.Duration;
 import java.util.ArrayDeque;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.locks.LockSupport;
@@ -30,6 +32,7 @@ final class RankStream implements Companion, AutoCloseable {
   private final CudaEvent posted = new CudaEvent();
   private final ArrayDeque<CudaEvent> free = new ArrayDeque<>();
   private final List<CudaEvent> events = new CopyOnWriteArrayList<>();
+  private final List<DeviceStorage> captured = new ArrayList<>(); // scratch of a capture
   private final List<NcclGroup> groups = new CopyOnWriteArrayList<>();
   private @Nullable CudaEvent last; // behind all that was posted
   private long posts;
@@ -39,6 +42,7 @@ final class RankStream implements Companion, AutoCloseable {
   private volatile @Nullable CommException failure;
   private volatile Duration timeout = Communicator.DEFAULT_TIMEOUT;
   private volatile String doing = "";
+  private Traffic sentBefore = new Traffic(0, 0); // the capture under way
   private long bytesSent;
   private long messagesSent;
   private long waitNanos;
@@ -129,6 +133,13 @@ final class RankStream implements Companion, AutoCloseable {
 
   /** Memory that operations of the stream share, one after another: at least so many bytes. */
   long scratch(long bytes, String what) {
+    if (context.isCapturing()) {
+      // A graph keeps what it works in. Nothing is freed before its end: two streams use it.
+      if (captured.isEmpty() || captured.get(captured.size() - 1).byteSize() < bytes) {
+        captured.add(context.memory().allocate(Math.max(bytes, scratchBytes), what));
+      }
+      return captured.get(captured.size() - 1).address();
+    }
     if (bytes > scratchBytes) {
       releaseScratch();
       scratch = context.memory().borrow(bytes, stream, what);
@@ -146,13 +157,49 @@ final class RankStream implements Companion, AutoCloseable {
 
   // --- as the operators' companion ---
 
-  @Override
-  public void join() {
+  /** Lets the operators' stream wait for all that this one was given. */
+  private void join() {
     CudaEvent done = last;
     if (done != null && joined < posts) {
       context.compute().await(done);
       joined = posts;
     }
+  }
+
+  @Override
+  public void beginCapture() {
+    sentBefore = new Traffic(bytesSent, messagesSent);
+  }
+
+  @Override
+  public Traffic endCapture() {
+    join();
+    Traffic each =
+        new Traffic(bytesSent - sentBefore.bytes(), messagesSent - sentBefore.messages());
+    leaveCapture();
+    return each;
+  }
+
+  @Override
+  public void abandonCapture() {
+    joined = posts;
+    leaveCapture();
+  }
+
+  private void leaveCapture() {
+    bytesSent = sentBefore.bytes(); // nothing of it has run yet
+    messagesSent = sentBefore.messages();
+    releaseCaptured();
+  }
+
+  @Override
+  public void sends(Traffic traffic) {
+    sent(traffic.bytes(), traffic.messages());
+  }
+
+  private void releaseCaptured() {
+    captured.forEach(DeviceStorage::close);
+    captured.clear();
   }
 
   @Override

@@ -65,6 +65,8 @@ final class StandinBuild {
         NativeBuild.build(
             CORE,
             List.of(
+                new Unit(SOURCES.resolve("capture.cpp"), options("default")),
+                new Unit(SOURCES.resolve("clock.cpp"), options("default")),
                 new Unit(SOURCES.resolve("device.cpp"), options("default")),
                 new Unit(SOURCES.resolve("math.cpp"), options("default"))),
             List.of("-shared", "-Wl,-soname," + CORE, "-ldl"),
