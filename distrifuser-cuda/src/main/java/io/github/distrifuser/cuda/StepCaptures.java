@@ -62,7 +62,8 @@ final class StepCaptures implements AutoCloseable {
     if (tensor == null) {
       throw new IllegalStateException("a step without a result");
     }
-    CapturedStep captured = new CapturedStep(this, context, graph, context.endCapture(), tensor, result.traffic);
+    CapturedStep captured =
+        new CapturedStep(this, context, graph, context.endCapture(), tensor, result.traffic);
     steps.add(captured);
     return captured;
   }

@@ -55,8 +55,7 @@ class CudaGraphRanksTest {
   }
 
   private static DenoiserInputs inputs(int seed) {
-    return new DenoiserInputs(
-        2, 16, 8, true, Fixtures.normal(seed, 2, 5, 6), null, null, null);
+    return new DenoiserInputs(2, 16, 8, true, Fixtures.normal(seed, 2, 5, 6), null, null, null);
   }
 
   private static NdArray sample(int i) {
@@ -204,7 +203,8 @@ class CudaGraphRanksTest {
       List<Long> t = steadySteps(c.useCudaGraph(graphs).build(), speeds, trace);
       assertTrue(t.get(1) <= 1.03 * t.get(0), "free, NVLink, slow: " + t);
       assertTrue(t.get(2) > 1.1 * t.get(0), "a slow link cannot be hidden: " + t);
-      DistriConfig sync = config(Parallelism.PATCH, SyncMode.FULL_SYNC).useCudaGraph(graphs).build();
+      DistriConfig sync =
+          config(Parallelism.PATCH, SyncMode.FULL_SYNC).useCudaGraph(graphs).build();
       List<Long> s = steadySteps(sync, speeds, trace.resolveSibling("synchronous-step.json"));
       assertTrue(s.get(1) > 1.03 * s.get(0), "synchronous steps wait: " + s);
     }
