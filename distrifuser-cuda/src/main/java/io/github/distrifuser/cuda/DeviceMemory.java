@@ -341,8 +341,9 @@ public final class DeviceMemory implements AutoCloseable {
     return new Capture(graphs.end(), results);
   }
 
-  /** Ends a capture that failed. */
+  /** Ends a capture that failed; tensors that it has left open are closed. */
   synchronized void abandonCapture() {
+    new ArrayList<>(captured).forEach(DeviceStorage::close);
     captured.clear();
     graphs.abandon(this::keep);
   }
@@ -362,7 +363,10 @@ public final class DeviceMemory implements AutoCloseable {
       return;
     }
     for (DeviceStorage s : live) {
-      cudaFreeAsync(Address.at(s.closeWithBackend()), stream.handle());
+      long address = s.closeWithBackend();
+      if (!graphs.owns(address)) {
+        cudaFreeAsync(Address.at(address), stream.handle());
+      }
     }
     live.clear();
     ofGraphs.forEach(DeviceStorage::closeWithBackend);

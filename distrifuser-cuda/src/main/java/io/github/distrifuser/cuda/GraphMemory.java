@@ -54,6 +54,10 @@ final class GraphMemory {
     return bytes;
   }
 
+  boolean owns(long address) {
+    return blocks.containsKey(address);
+  }
+
   void begin() {
     if (current != null) {
       throw new IllegalStateException("a step is captured within another");

@@ -77,7 +77,7 @@ class CudaGraphsTest {
         batch,
         height,
         width,
-        true,
+        batch % 2 == 0,
         Fixtures.normal(seed, batch, 5, 6),
         Fixtures.normal(seed + 1, batch, 6),
         Fixtures.normal(seed + 2, batch, 6),
@@ -101,10 +101,11 @@ class CudaGraphsTest {
   }
 
   private List<NdArray> eager(DType dtype, DenoiserInputs in, int steps) {
+    long launches = Standin.graphLaunches();
     try (Backend b = open(dtype);
         UNetDenoiser d = denoiser(b, false)) {
       List<NdArray> all = generation(d, in, steps);
-      assertEquals(0, Standin.graphLaunches());
+      assertEquals(launches, Standin.graphLaunches());
       return all;
     }
   }
@@ -249,22 +250,32 @@ class CudaGraphsTest {
     }
   }
 
+  /** The second step under a shortage that begins with one of its allocations. */
   @Test
-  void aShortageOfMemoryInACaptureLeavesTheStepToTheHost() {
+  void aShortageOfMemoryInACaptureLeavesTheStepToTheHostOrIsSaid() {
     DenoiserInputs in = inputs(1, 2, 8, 8);
-    List<NdArray> expected = eager(DType.F32, in, 4);
-    try (Backend b = open(DType.F32);
-        UNetDenoiser d = denoiser(b, true)) {
-      d.begin(in);
-      assertEquals(expected.get(0), step(d, in, 0));
-      Standin.failAllocation(1); // the step itself finds what the first one freed
-      assertEquals(expected.get(1), step(d, in, 1));
-      assertEquals(0, Standin.graphLaunches());
-      Standin.failAllocation(0);
-      assertEquals(expected.get(2), step(d, in, 2));
-      assertEquals(expected.get(3), step(d, in, 3));
-      assertEquals(2, Standin.graphLaunches());
+    List<NdArray> expected = eager(DType.F32, in, 3);
+    int withoutGraph = 0;
+    boolean captured = false;
+    for (int allocation = 1; !captured; allocation++) {
+      long before = Standin.graphLaunches();
+      try (Backend b = open(DType.F32);
+          UNetDenoiser d = denoiser(b, true)) {
+        d.begin(in);
+        assertEquals(expected.get(0), step(d, in, 0));
+        Standin.failAllocation(allocation);
+        try {
+          assertEquals(expected.get(1), step(d, in, 1));
+          captured = Standin.graphLaunches() > before;
+          withoutGraph += captured ? 0 : 1;
+        } catch (CudaOutOfMemoryException e) {
+          assertTrue(String.valueOf(e.getMessage()).contains("out of memory on cuda:0"));
+        }
+        Standin.failAllocation(0);
+        assertEquals(expected.get(2), step(d, in, 2));
+      }
     }
+    assertTrue(withoutGraph > 0, "the graph itself takes memory, too");
   }
 
   /** A capture allocates where the step that ran before left nothing: beside the capture. */

@@ -283,20 +283,16 @@ class StandinCaptureTest {
 
       begin(stream);
       within.record(stream);
-      assertEquals(
-          CAPTURED_EVENT, org.bytedeco.cuda.global.cudart.cudaEventQuery(eventOutside(within)));
+      CudaGraph.outside(
+          () ->
+              assertEquals(
+                  CAPTURED_EVENT,
+                  org.bytedeco.cuda.global.cudart.cudaEventQuery(within.handle())));
       end(stream);
       assertThrows(CudaException.class, () -> other.await(within));
       assertEquals(0, cudaEventRecord(within.handle(), other.handle()));
       other.await(within);
     }
-  }
-
-  /** The handle, once calls are allowed that the capture forbids. */
-  private org.bytedeco.cuda.cudart.CUevent_st eventOutside(CudaEvent event) {
-    int[] mode = {2};
-    org.bytedeco.cuda.global.cudart.cudaThreadExchangeStreamCaptureMode(mode);
-    return event.handle();
   }
 
   @Test
