@@ -71,13 +71,13 @@ public record CudaEnvironment(
         Cuda.name(device),
         capability / 10 + "." + capability % 10,
         memory.total,
-        driver(DRIVER),
+        driverIn(DRIVER),
         Cuda.cuda(driver[0]),
         Cuda.cuda(runtime[0]),
         major[0] + "." + minor[0],
         Cuda.dotted(cublasLtGetVersion()),
         Cuda.dotted(cudnnGetVersion()),
-        nccl());
+        findNccl());
   }
 
   /** What is free on a device; the same errors as {@link #of}. */
@@ -96,7 +96,7 @@ public record CudaEnvironment(
   }
 
   /** The number in what the kernel's module says of itself. */
-  static @Nullable String driver(Path file) {
+  static @Nullable String driverIn(Path file) {
     try {
       Matcher m = DRIVER_VERSION.matcher(Files.readString(file));
       return m.find() ? m.group(1) : null;
@@ -105,7 +105,7 @@ public record CudaEnvironment(
     }
   }
 
-  private static @Nullable String nccl() {
+  private static @Nullable String findNccl() {
     Path found = CudaLibraries.here().find(NCCL);
     if (found == null) {
       return null;

@@ -216,8 +216,7 @@ final class Report {
     write(options.report, Events.JSON.writerWithDefaultPrettyPrinter().writeValueAsString(root));
     String name = options.report.getFileName().toString();
     int dot = name.lastIndexOf('.');
-    write(
-        options.report.resolveSibling((dot > 0 ? name.substring(0, dot) : name) + ".txt"), text);
+    write(options.report.resolveSibling((dot > 0 ? name.substring(0, dot) : name) + ".txt"), text);
   }
 
   private static void write(Path file, String text) throws IOException {

@@ -179,8 +179,7 @@ final class SectionRun {
 
   private static String tail(Path log) throws IOException {
     List<String> lines = Files.readString(log).lines().filter(l -> !l.isBlank()).toList();
-    return String.join(
-        "\n", lines.subList(Math.max(0, lines.size() - TAIL_LINES), lines.size()));
+    return String.join("\n", lines.subList(Math.max(0, lines.size() - TAIL_LINES), lines.size()));
   }
 
   /** This JVM again, with what this one was told of libraries and folders. */

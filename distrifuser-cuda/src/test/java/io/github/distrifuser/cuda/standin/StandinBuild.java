@@ -65,7 +65,8 @@ final class StandinBuild {
             CORE,
             List.of(
                 new Unit(SOURCES.resolve("device.cpp"), options("default")),
-                new Unit(SOURCES.resolve("math.cpp"), options("default"))),
+                new Unit(SOURCES.resolve("math.cpp"), options("default")),
+                new Unit(SOURCES.resolve("environment.cpp"), options("default"))),
             List.of("-shared", "-Wl,-soname," + CORE, "-ldl"),
             inputs());
     place(core, CORE);

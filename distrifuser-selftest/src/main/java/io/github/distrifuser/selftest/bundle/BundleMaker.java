@@ -48,14 +48,16 @@ public final class BundleMaker {
     for (String part : List.of("models", "cases")) {
       copyTree(cases.resolve(part), folder.resolve("cases").resolve(part));
     }
-    Files.copy(Path.of(args[1]), folder.resolve("gpu-selftest"), StandardCopyOption.COPY_ATTRIBUTES);
+    Files.copy(
+        Path.of(args[1]), folder.resolve("gpu-selftest"), StandardCopyOption.COPY_ATTRIBUTES);
     Files.copy(Path.of(args[3]), folder.resolve("LICENSE"));
   }
 
   private static void runtime(Path folder) {
     ToolProvider jlink =
         ToolProvider.findFirst("jlink")
-            .orElseThrow(() -> new IllegalStateException("this Java has no jlink: a JDK is needed"));
+            .orElseThrow(
+                () -> new IllegalStateException("this Java has no jlink: a JDK is needed"));
     int status =
         jlink.run(
             System.out,

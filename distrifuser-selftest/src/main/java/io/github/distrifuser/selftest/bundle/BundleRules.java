@@ -13,7 +13,8 @@ final class BundleRules {
 
   /** Natives that CUDA's path loads; NVRTC is the target's, for it fills a bundle alone. */
   private static final Pattern CUDA_NATIVES =
-      Pattern.compile("lib(jnicudart|jnicublas|jnicudnn|jninvrtc|jninccl)\\.so|libcudart\\.so\\.13");
+      Pattern.compile(
+          "lib(jnicudart|jnicublas|jnicudnn|jninvrtc|jninccl)\\.so|libcudart\\.so\\.13");
 
   private static final String CUDA = "org/bytedeco/cuda/linux-x86_64/";
   private static final String TOKENIZERS = "native/lib/";
