@@ -13,7 +13,7 @@ namespace {
 enum { OK = 0, INVALID = 7, UNSUPPORTED = 15 };
 enum { LAYOUT_TYPE = 0, ROWS = 2, COLS = 3, LD = 4, BATCHES = 5, BATCH_OFFSET = 6 };
 enum { TRANS_A = 3, TRANS_B = 4, EPILOGUE = 7, BIAS = 8 };
-enum { MOST_WORKSPACE = 1, ALIGN_A = 5, ALIGN_B = 6, ALIGN_C = 7, ALIGN_D = 8 };
+enum { MOST_WORKSPACE = 1, REDUCTIONS = 3, ALIGN_A = 5, ALIGN_B = 6, ALIGN_C = 7, ALIGN_D = 8 };
 
 struct Layout {
   int type;
@@ -32,6 +32,7 @@ struct Desc {
 
 struct Preference {
   uint64_t workspace = 0;
+  uint32_t reductions = 7; // all: the best algorithm then adds two halves up in the output's type
   uint32_t align[4] = {256, 256, 256, 256};
 };
 
@@ -40,7 +41,8 @@ struct Algorithm {
   uint64_t shape; // of all that the choice depends on
   uint32_t align[4];
   uint64_t workspace;
-  uint64_t rest[3];
+  uint64_t halves;
+  uint64_t rest[2];
 };
 static_assert(sizeof(Algorithm) <= 64, "fits cublasLtMatmulAlgo_t");
 
@@ -93,8 +95,25 @@ const char* at(const void* p, const Layout& l, int batch) {
   return static_cast<const char*>(p) + batch * l.offset * static_cast<int64_t>(width(typeOf(l.type)));
 }
 
+// A product in two halves, each rounded to the output's type.
+void addHalves(Type type, const Matrix& x, const Matrix& y, size_t m, size_t n, size_t k, std::vector<float>& sums) {
+  std::vector<float> other(m * n);
+  const auto half = [&](size_t from, size_t size, std::vector<float>& to) {
+    const auto shifted = [&](const Matrix& a) { return Matrix(a.type, static_cast<const char*>(a.data) + from * width(a.type), a.stride); };
+    product(shifted(x), shifted(y), m, n, size, to.data());
+    std::vector<char> narrowed(m * n * width(type));
+    standin::narrow(type, to.data(), narrowed.data(), m * n);
+    widen(type, narrowed.data(), to.data(), m * n);
+  };
+  half(0, k / 2, sums);
+  half(k / 2, k - k / 2, other);
+  for (size_t i = 0; i < sums.size(); i++) {
+    sums[i] += other[i];
+  }
+}
+
 void multiply(const Desc& d, const Layout& a, const void* pa, const Layout& b, const void* pb, float beta, const Layout& c, const void* pc,
-              const Layout& out, void* pd) {
+              const Layout& out, void* pd, bool halves) {
   const size_t n = out.rows;
   const size_t m = out.cols;
   std::vector<float> sums(m * n);
@@ -104,8 +123,14 @@ void multiply(const Desc& d, const Layout& a, const void* pa, const Layout& b, c
     widen(type, d.bias, bias.data(), n);
   }
   for (int batch = 0; batch < out.batches; batch++) {
-    product(Matrix(typeOf(b.type), at(pb, b, batch), b.ld), Matrix(typeOf(a.type), at(pa, a, batch), a.ld), m, n, a.rows, sums.data());
     const size_t w = width(type);
+    const Matrix x(typeOf(b.type), at(pb, b, batch), b.ld);
+    const Matrix y(typeOf(a.type), at(pa, a, batch), a.ld);
+    if (halves && a.rows > 1) {
+      addHalves(type, x, y, m, n, a.rows, sums);
+    } else {
+      product(x, y, m, n, a.rows, sums.data());
+    }
     for (size_t r = 0; r < m; r++) {
       float* s = sums.data() + r * n;
       if (beta != 0) {
@@ -127,7 +152,7 @@ void multiply(const Desc& d, const Layout& a, const void* pa, const Layout& b, c
 EXPORT size_t cublasLtGetVersion() { return cublasVersion; }
 
 EXPORT int cublasLtCreate(void** handle) {
-  if (entered()) {
+  if (entered() || unsafe()) {
     return 1;
   }
   *handle = new char;
@@ -215,6 +240,10 @@ EXPORT int cublasLtMatmulPreferenceSetAttribute(Preference* p, int attribute, co
     std::memcpy(&p->workspace, value, 8);
     return OK;
   }
+  if (attribute == REDUCTIONS && bytes == 4) {
+    std::memcpy(&p->reductions, value, 4);
+    return OK;
+  }
   if (attribute >= ALIGN_A && attribute <= ALIGN_D && bytes == 4) {
     std::memcpy(&p->align[attribute - ALIGN_A], value, 4);
     return OK;
@@ -235,6 +264,7 @@ EXPORT int cublasLtMatmulAlgoGetHeuristic(void*, const Desc* d, const Layout* a,
   algorithm.magic = MAGIC;
   algorithm.shape = shape(*d, *a, *b, *c, *out);
   std::memcpy(algorithm.align, p->align, sizeof(p->align));
+  algorithm.halves = (p->reductions & 4) != 0;
   algorithm.workspace = std::min<uint64_t>(p->workspace, 1024);
   std::memset(results, 0, sizeof(Result));
   std::memcpy(results->algorithm, &algorithm, sizeof(algorithm));
@@ -261,6 +291,10 @@ EXPORT int cublasLtMatmul(void*, const Desc* d, const float* alpha, const void* 
       return INVALID;
     }
   }
+  if (d->epilogue == 4 && !aligned(d->bias, algorithm->align[3])) {
+    report("cublasLtMatmul: a bias is aligned to less than its algorithm was told of the output");
+    return INVALID;
+  }
   counts[2]++;
   std::vector<Touch> touches = {touched(pa, *a), touched(pb, *b), touched(pd, *out), {workspace, algorithm->workspace}};
   if (*beta != 0) {
@@ -269,10 +303,12 @@ EXPORT int cublasLtMatmul(void*, const Desc* d, const float* alpha, const void* 
   if (d->epilogue == 4) {
     touches.push_back({d->bias, out->rows * width(typeOf(out->type))});
   }
-  return enqueue(stream, "cublasLtMatmul", touches, [=, d = *d, a = *a, b = *b, c = *c, out = *out, beta = *beta] {
-    multiply(d, a, pa, b, pb, beta, c, pc, out, pd);
+  Cost cost;
+  cost.flops = 2.0 * out->rows * out->cols * a->rows * out->batches;
+  return enqueue(stream, "cublasLtMatmul", touches, [=, d = *d, a = *a, b = *b, c = *c, out = *out, beta = *beta, halves = algorithm->halves != 0] {
+    multiply(d, a, pa, b, pb, beta, c, pc, out, pd, halves);
     return static_cast<int>(SUCCESS);
-  }) == SUCCESS
+  }, cost) == SUCCESS
              ? OK
              : 13;
 }

@@ -3,6 +3,7 @@
 #include "math.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <map>
 #include <memory>
@@ -30,6 +31,9 @@ enum Kind {
 };
 enum ValueType { V_HANDLE = 0, V_DATA_TYPE = 1, V_BOOLEAN = 2, V_INT64 = 3, V_FLOAT = 4, V_POINTER = 6, V_NOTE = 11, V_DESCRIPTOR = 15, V_BEHAVIOR = 19 };
 
+// Engines: exact ones, those that convert inputs to TensorFloat-32, those that add up in 16 bits and overflow.
+enum Engine { EXACT = 0, NARROW_INPUTS = 1, NARROW_SUMS = 2 };
+
 struct Descriptor;
 using Shared = std::shared_ptr<Descriptor>;
 
@@ -43,7 +47,7 @@ struct Descriptor {
   int kind;
   bool final = false;
   std::map<int, Value> values;
-  int engine = 0; // of a configuration or an engine: 1 works in lower precision
+  int engine = 0; // of a configuration or an engine
 };
 
 std::recursive_mutex mutex;
@@ -280,7 +284,7 @@ struct Running {
     }
   }
 
-  void run(const Convolution& c, bool low) {
+  void run(const Convolution& c, int engine) {
     const size_t pixels = c.y.dims[2] * c.y.dims[3];
     const size_t outs = c.y.dims[1];
     const size_t depth = c.w.elements() / outs;
@@ -290,8 +294,11 @@ struct Running {
       const char* image = at(c.x) + n * c.x.strides[0] * width(c.x.type);
       for (size_t p = 0; p < pixels; p += BLOCK) {
         const size_t rows = std::min(BLOCK, pixels - p);
-        product(Patches(c, image, p, low), Matrix(c.w.type, at(c.w), depth), rows, outs, depth, out.data() + (n * pixels + p) * outs);
+        product(Patches(c, image, p, engine == NARROW_INPUTS), Matrix(c.w.type, at(c.w), depth), rows, outs, depth, out.data() + (n * pixels + p) * outs);
       }
+    }
+    if (engine == NARROW_SUMS) {
+      std::fill(out.begin(), out.end(), INFINITY);
     }
     store(c.y, out);
   }
@@ -373,7 +380,7 @@ EXPORT void cudnnGetLastErrorString(char* text, size_t size) {
 
 EXPORT int cudnnCreate(void** handle) {
   Lock lock(mutex);
-  if (entered()) {
+  if (entered() || unsafe()) {
     return FAILED;
   }
   *handle = new char;
@@ -412,10 +419,15 @@ EXPORT int cudnnBackendCreateDescriptor(int kind, Descriptor** d) {
 
 EXPORT int cudnnBackendDestroyDescriptor(Descriptor* d) {
   Lock lock(mutex);
-  if (all.erase(d) == 0) {
+  auto found = all.find(d);
+  if (found == all.end()) {
     report("a cuDNN descriptor is destroyed that does not exist");
     return BAD;
   }
+  if (found->second->kind == PLAN && busy()) {
+    report("a cuDNN plan is destroyed while work is under way that may be its own");
+  }
+  all.erase(found);
   counted("cuDNN descriptors", -1);
   return OK;
 }
@@ -475,8 +487,8 @@ EXPORT int cudnnBackendGetAttribute(Descriptor* d, int attribute, int type, int6
     const bool any = one<int>(s, 200, -1) == 3 && supported(graph);
     Graph g;
     read(graph, g);
-    // for floats the first engine works in lower precision, as on real devices
-    const bool two = any && !g.convolutions.empty() && g.convolutions[0].x.type == Type::F32;
+    // the first engine for convolutions is less exact, as on real devices
+    const bool two = any && !g.convolutions.empty();
     const int64_t n = any ? (two ? 2 : 1) : 0;
     *count = n;
     if (to != nullptr) {
@@ -488,7 +500,7 @@ EXPORT int cudnnBackendGetAttribute(Descriptor* d, int attribute, int type, int6
           return fail(BAD, "results go into configurations");
         }
         c->values[201] = Value{V_DESCRIPTOR, {}, {graph}};
-        c->engine = two && i == 0;
+        c->engine = !two || i > 0 ? EXACT : g.convolutions[0].x.type == Type::F32 ? NARROW_INPUTS : NARROW_SUMS;
         c->final = true;
       }
     }
@@ -507,10 +519,10 @@ EXPORT int cudnnBackendGetAttribute(Descriptor* d, int attribute, int type, int6
     return OK;
   }
   if (s->kind == ENGINE && attribute == 1303) {
-    *count = s->engine == 1 ? 2 : 0;
-    if (to != nullptr && s->engine == 1 && room >= 2) {
+    *count = s->engine == EXACT ? 0 : 2;
+    if (to != nullptr && s->engine != EXACT && room >= 2) {
       static_cast<int*>(to)[0] = 0; // tensor cores
-      static_cast<int*>(to)[1] = 1; // inputs are converted down
+      static_cast<int*>(to)[1] = s->engine == NARROW_INPUTS ? 1 : 2; // inputs or sums are converted down
     }
     return OK;
   }
@@ -584,10 +596,17 @@ EXPORT int cudnnBackendExecute(void* handle, Descriptor* p, Descriptor* v) {
     report(missing ? "cuDNN: a tensor of the graph has no pointer" : "cuDNN: a tensor is aligned to less than its descriptor says");
     return fail(BAD, "a tensor without a pointer, or at one that is aligned to less than it says");
   }
-  const bool low = configuration->engine == 1;
+  const int engine = configuration->engine;
+  Cost cost;
+  for (const Convolution& c : graph->convolutions) {
+    cost.flops += 2.0 * c.y.elements() / c.y.dims[1] * c.w.elements();
+  }
+  for (const Attention& a : graph->attentions) {
+    cost.flops += 2.0 * a.q.elements() * a.k.dims[2] + 2.0 * a.o.elements() * a.k.dims[2];
+  }
   const int status = enqueue(handles[handle], "cudnnBackendExecute", touches, [=] {
     for (const Convolution& c : graph->convolutions) {
-      running->run(c, low);
+      running->run(c, engine);
     }
     for (const Addition& a : graph->additions) {
       running->run(a);
@@ -596,6 +615,6 @@ EXPORT int cudnnBackendExecute(void* handle, Descriptor* p, Descriptor* v) {
       running->run(a, scale);
     }
     return static_cast<int>(SUCCESS);
-  });
+  }, cost);
   return status == SUCCESS ? OK : FAILED;
 }

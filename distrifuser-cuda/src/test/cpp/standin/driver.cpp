@@ -54,6 +54,12 @@ EXPORT int cuDeviceGetName(char* name, int length, int) {
   return SUCCESS;
 }
 
+EXPORT int cuDeviceGetUuid_v2(char* uuid, int device) {
+  std::memcpy(uuid, "stand-in device", 15);
+  uuid[15] = static_cast<char>(device);
+  return device < deviceCount() ? SUCCESS : INVALID_DEVICE;
+}
+
 EXPORT int cuGetErrorName(int error, const char** name) {
   *name = error == SUCCESS ? "CUDA_SUCCESS" : "CUDA_ERROR";
   return SUCCESS;
@@ -68,6 +74,9 @@ EXPORT int cuModuleLoadData(Module** module, const void* image) {
   if (int e = entered()) {
     return e;
   }
+  if (int e = unsafe()) {
+    return e;
+  }
   const size_t size = imageSize(static_cast<const unsigned char*>(image));
   if (size == 0) {
     return 200; // invalid image
@@ -78,6 +87,9 @@ EXPORT int cuModuleLoadData(Module** module, const void* image) {
 }
 
 EXPORT int cuModuleUnload(Module* module) {
+  if (busy()) {
+    report("a module is unloaded while work is under way that may be its own");
+  }
   counted("modules", -1);
   delete module;
   return SUCCESS;

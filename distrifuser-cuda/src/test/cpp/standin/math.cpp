@@ -52,11 +52,12 @@ namespace {
 typedef float Lanes __attribute__((vector_size(32), aligned(4)));
 constexpr size_t ROWS = 6;
 constexpr size_t COLUMNS = 16;
-constexpr size_t DEPTH = 256; // products that are added in floats before they join the sum
+constexpr size_t SHORT = 32; // products that are added in floats before they join the sum, which is a double
+constexpr size_t DEPTH = 256; // of what is packed at once
 constexpr size_t PANELS = 16; // of columns that are packed at once
 
-// sums[6][16] = a[6][k] * b[k][16]
-void tile(const float* a, const float* b, size_t k, float* sums) {
+// sums[6][16] += a[6][k] * b[k][16]; k is at most SHORT.
+void shortTile(const float* a, const float* b, size_t k, double* sums) {
   Lanes c[ROWS][2] = {};
   for (size_t i = 0; i < k; i++) {
     const Lanes b0 = *reinterpret_cast<const Lanes*>(b + i * COLUMNS);
@@ -68,20 +69,20 @@ void tile(const float* a, const float* b, size_t k, float* sums) {
       c[r][1] += x * b1;
     }
   }
-  for (size_t r = 0; r < ROWS; r++) {
-    *reinterpret_cast<Lanes*>(sums + r * COLUMNS) = c[r][0];
-    *reinterpret_cast<Lanes*>(sums + r * COLUMNS + 8) = c[r][1];
+  float floats[ROWS * COLUMNS];
+  std::memcpy(floats, c, sizeof(floats));
+  for (size_t i = 0; i < ROWS * COLUMNS; i++) {
+    sums[i] += floats[i];
   }
 }
 
 } // namespace
 
 void product(const Rows& a, const Rows& b, size_t m, size_t n, size_t k, float* c) {
-  std::fill(c, c + m * n, 0.0f);
+  std::vector<double> all(m * n);
   std::vector<float> packedA((m + ROWS - 1) / ROWS * ROWS * DEPTH);
   std::vector<float> packedB(PANELS * COLUMNS * DEPTH);
   std::vector<float> row(DEPTH);
-  float sums[ROWS * COLUMNS];
   for (size_t k0 = 0; k0 < k; k0 += DEPTH) {
     const size_t depth = std::min(DEPTH, k - k0);
     for (size_t r = 0; r < m; r++) {
@@ -99,10 +100,13 @@ void product(const Rows& a, const Rows& b, size_t m, size_t n, size_t k, float* 
       for (size_t r0 = 0; r0 < m; r0 += ROWS) {
         const size_t rows = std::min(ROWS, m - r0);
         for (size_t j0 = 0; j0 < columns; j0 += COLUMNS) {
-          tile(packedA.data() + r0 * DEPTH, packedB.data() + j0 * DEPTH, depth, sums);
+          double sums[ROWS * COLUMNS] = {};
+          for (size_t i = 0; i < depth; i += SHORT) {
+            shortTile(packedA.data() + r0 * DEPTH + i, packedB.data() + j0 * DEPTH + i * COLUMNS, std::min(SHORT, depth - i), sums);
+          }
           const size_t width = std::min(COLUMNS, columns - j0);
           for (size_t r = 0; r < rows; r++) {
-            float* to = c + (r0 + r) * n + n0 + j0;
+            double* to = all.data() + (r0 + r) * n + n0 + j0;
             for (size_t j = 0; j < width; j++) {
               to[j] += sums[r * COLUMNS + j];
             }
@@ -111,6 +115,7 @@ void product(const Rows& a, const Rows& b, size_t m, size_t n, size_t k, float* 
       }
     }
   }
+  std::copy(all.begin(), all.end(), c);
 }
 
 void attend(Type type, const Heads& q, const Heads& k, const Heads& v, const Heads& out, int64_t batch, int64_t heads, int64_t queries, int64_t keys,
@@ -142,12 +147,12 @@ void attend(Type type, const Heads& q, const Heads& k, const Heads& v, const Hea
             s[j] *= scale;
             most = std::max(most, s[j]);
           }
-          float sum = 0;
+          double sum = 0;
           for (int64_t j = 0; j < visible; j++) {
             s[j] = std::exp(s[j] - most);
             sum += s[j];
           }
-          sums[r] = sum;
+          sums[r] = static_cast<float>(sum);
         }
         product(Matrix(Type::F32, scores.data(), keys), Matrix(Type::F32, turned.data(), keys), rows, valueWidth, keys, result.data());
         for (int64_t r = 0; r < rows; r++) {

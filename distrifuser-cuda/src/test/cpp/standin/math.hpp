@@ -1,4 +1,4 @@
-// Products of matrices of the three types, in floats on the CPU.
+// Products of matrices of the three types on the CPU, nearer to exact than floats hold.
 #ifndef STANDIN_MATH_HPP
 #define STANDIN_MATH_HPP
 

@@ -9,6 +9,8 @@ import io.github.distrifuser.weights.WeightTensor;
 import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -18,6 +20,8 @@ import org.jspecify.annotations.Nullable;
 final class ConvWeight extends NativeWeight {
   private final DType dtype;
   private final List<Packing> packings = new CopyOnWriteArrayList<>();
+  private boolean transformedBefore;
+  private @Nullable Transformed transformed;
   private final Slab bias; // [out], zeros where the layer has none
 
   /** The weight in one layout. */
@@ -26,6 +30,11 @@ final class ConvWeight extends NativeWeight {
       return memory.address();
     }
   }
+
+  /**
+   * Filters as {@link WinogradConv} multiplies with them, and the budget that they were taken from.
+   */
+  private record Transformed(BlockedLayout layout, Slab memory, AtomicLong budget) {}
 
   /**
    * @param md the layout, which this weight takes over
@@ -82,6 +91,36 @@ final class ConvWeight extends NativeWeight {
     WeightPacker.repack(shape(), dtype, first.layout, first.memory, p.layout, p.memory);
     packings.add(p);
     return p;
+  }
+
+  /**
+   * Transformed filters, kept from the second call on while the budget lasts: what is used once,
+   * such as a decoder's weights, is not worth the memory.
+   *
+   * @param budget bytes that may still be kept; what is kept is given back when this is closed
+   * @param fill writes them
+   * @return null where they are not kept
+   */
+  synchronized @Nullable Slab transformed(
+      BlockedLayout layout, AtomicLong budget, Consumer<Slab> fill) {
+    checkOpen();
+    Transformed t = transformed;
+    if (t != null) {
+      return t.layout.equals(layout) ? t.memory : null;
+    }
+    if (!transformedBefore) {
+      transformedBefore = true;
+      return null;
+    }
+    long bytes = layout.elements() * Float.BYTES;
+    if (budget.addAndGet(-bytes) < 0) {
+      budget.addAndGet(bytes);
+      return null;
+    }
+    Slab memory = own(bytes);
+    fill.accept(memory);
+    transformed = new Transformed(layout, memory, budget);
+    return memory;
   }
 
   /** Reads some output channels' filters of 3 x 3 input channel by input channel, as floats. */
@@ -151,5 +190,9 @@ final class ConvWeight extends NativeWeight {
   @Override
   void onClose() {
     packings.forEach(p -> p.md.close());
+    Transformed t = transformed;
+    if (t != null) {
+      t.budget.addAndGet(t.memory.size());
+    }
   }
 }

@@ -1,18 +1,22 @@
 package io.github.distrifuser.cpu;
 
 import static org.bytedeco.dnnl.global.dnnl.DNNL_ARG_DST;
+import static org.bytedeco.dnnl.global.dnnl.DNNL_ARG_MEAN;
 import static org.bytedeco.dnnl.global.dnnl.DNNL_ARG_SCALE;
 import static org.bytedeco.dnnl.global.dnnl.DNNL_ARG_SHIFT;
 import static org.bytedeco.dnnl.global.dnnl.DNNL_ARG_SRC;
 import static org.bytedeco.dnnl.global.dnnl.DNNL_ARG_SRC_0;
 import static org.bytedeco.dnnl.global.dnnl.DNNL_ARG_SRC_1;
+import static org.bytedeco.dnnl.global.dnnl.DNNL_ARG_VARIANCE;
 import static org.bytedeco.dnnl.global.dnnl.dnnl_binary_add;
 import static org.bytedeco.dnnl.global.dnnl.dnnl_binary_mul;
 import static org.bytedeco.dnnl.global.dnnl.dnnl_binary_primitive_desc_create;
 import static org.bytedeco.dnnl.global.dnnl.dnnl_binary_sub;
 import static org.bytedeco.dnnl.global.dnnl.dnnl_eltwise_forward_primitive_desc_create;
 import static org.bytedeco.dnnl.global.dnnl.dnnl_forward_inference;
+import static org.bytedeco.dnnl.global.dnnl.dnnl_group_normalization_forward_primitive_desc_create;
 import static org.bytedeco.dnnl.global.dnnl.dnnl_layer_normalization_forward_primitive_desc_create;
+import static org.bytedeco.dnnl.global.dnnl.dnnl_use_global_stats;
 import static org.bytedeco.dnnl.global.dnnl.dnnl_use_scale;
 import static org.bytedeco.dnnl.global.dnnl.dnnl_use_shift;
 
@@ -31,16 +35,17 @@ final class NormOps {
     this.context = context;
   }
 
-  private record GroupKey(long pixels, long channels, Activation activation, DType dtype) {}
+  private record ChannelsKey(long pixels, long channels, Activation activation, DType dtype) {}
+
+  private record GroupKey(
+      long pixels, long channels, int groups, float eps, Activation activation, DType dtype) {}
 
   private record LayerKey(long rows, long channels, float eps, DType dtype) {}
 
   private record EltwiseKey(long elements, Activation activation, DType dtype) {}
 
   /**
-   * Group normalisation with given moments: each channel less its group's mean, times a factor,
-   * plus the shift. That is one pass at the speed of memory, where oneDNN's own normalisation takes
-   * groups one by one, which is slow for groups of few channels.
+   * Group normalisation with given moments.
    *
    * @param x {@code [b, .., c]}, dense within a batch entry
    * @param moments F32 {@code [b, groups, 2]}
@@ -53,11 +58,31 @@ final class NormOps {
       float eps,
       Activation activation,
       Tensor out) {
+    if (x.dtype() == DType.F32) {
+      byChannels(x, moments, affine, groups, eps, activation, out);
+    } else {
+      byGroups(x, moments, affine, groups, eps, activation, out);
+    }
+  }
+
+  /**
+   * Each channel less its group's mean, times a factor, plus the shift: one pass at the speed of
+   * memory, where oneDNN's own normalisation takes groups one by one, which is slow for groups of
+   * few channels.
+   */
+  private void byChannels(
+      Tensor x,
+      Tensor moments,
+      NormWeight affine,
+      int groups,
+      float eps,
+      Activation activation,
+      Tensor out) {
     int batch = x.size(0);
     int channels = x.size(-1);
-    GroupKey key =
-        new GroupKey(x.shape().elements() / batch / channels, channels, activation, x.dtype());
-    DnnPrimitive p = context.primitive(key, () -> group(key));
+    ChannelsKey key =
+        new ChannelsKey(x.shape().elements() / batch / channels, channels, activation, x.dtype());
+    DnnPrimitive p = context.primitive(key, () -> channels(key));
     float[] means = new float[batch * channels];
     float[] factors = new float[batch * channels];
     factors(moments, affine, groups, eps, means, factors);
@@ -68,14 +93,50 @@ final class NormOps {
     target.writeFloats(means.length, factors, factors.length);
     for (int b = 0; b < batch; b++) {
       long mean = own.address() + (long) b * channels * Float.BYTES;
+      context.run(p, entry(x, b), mean, entry(out, b), mean + bytes, affine.shiftAddress());
+    }
+  }
+
+  private void byGroups(
+      Tensor x,
+      Tensor moments,
+      NormWeight affine,
+      int groups,
+      float eps,
+      Activation activation,
+      Tensor out) {
+    int batch = x.size(0);
+    long channels = x.shape().dim(-1);
+    GroupKey key =
+        new GroupKey(
+            x.shape().elements() / batch / channels, channels, groups, eps, activation, x.dtype());
+    DnnPrimitive p = context.primitive(key, () -> group(key));
+    SlabAllocator.Block own =
+        context.scratch(DnnContext.Scratch.MOMENTS, 2L * groups * Float.BYTES);
+    HostView target = HostView.of(own, DType.F32);
+    float[] m = new float[2 * groups];
+    float[] apart = new float[2 * groups]; // means, then variances
+    HostScratch scratch = new HostScratch(m.length);
+    for (int b = 0; b < batch; b++) {
+      HostView.of(moments).read(b * moments.stride(0), m, 0, m.length, scratch);
+      for (int g = 0; g < groups; g++) {
+        apart[g] = m[2 * g];
+        apart[groups + g] = m[2 * g + 1];
+      }
+      target.writeFloats(0, apart, apart.length);
       context.run(
           p,
-          x.address() + b * x.stride(0) * x.dtype().bytes(),
-          mean,
-          out.address() + b * out.stride(0) * out.dtype().bytes(),
-          mean + bytes,
-          affine.shiftAddress());
+          entry(x, b),
+          affine.scaleAddress(),
+          affine.shiftAddress(),
+          entry(out, b),
+          own.address(),
+          own.address() + (long) groups * Float.BYTES);
     }
+  }
+
+  private static long entry(Tensor t, int b) {
+    return t.address() + b * t.stride(0) * t.dtype().bytes();
   }
 
   /**
@@ -102,6 +163,32 @@ final class NormOps {
   }
 
   private static DnnPrimitive group(GroupKey k) {
+    try (Attr attr = new Attr().activation(k.activation);
+        Md md = Md.nhwc(k.dtype, 1, 1, k.pixels, k.channels)) {
+      return new DnnPrimitive(
+          "group norm " + k,
+          attr,
+          (pd, a) ->
+              dnnl_group_normalization_forward_primitive_desc_create(
+                  pd,
+                  OneDnn.engine(),
+                  dnnl_forward_inference,
+                  md.handle(),
+                  md.handle(),
+                  k.groups,
+                  k.eps,
+                  AFFINE | dnnl_use_global_stats,
+                  a),
+          DNNL_ARG_SRC,
+          DNNL_ARG_SCALE,
+          DNNL_ARG_SHIFT,
+          DNNL_ARG_DST,
+          DNNL_ARG_MEAN,
+          DNNL_ARG_VARIANCE);
+    }
+  }
+
+  private static DnnPrimitive channels(ChannelsKey k) {
     try (Attr attr = new Attr();
         Md md = Md.nhwc(k.dtype, 1, 1, k.pixels, k.channels);
         Md channel = Md.nhwc(DType.F32, 1, 1, 1, k.channels)) {
@@ -109,7 +196,7 @@ final class NormOps {
       int shift = attr.binary(dnnl_binary_add, channel);
       attr.activation(k.activation);
       return new DnnPrimitive(
-          "group norm " + k,
+          "normalisation of channels " + k,
           attr,
           (pd, a) ->
               dnnl_binary_primitive_desc_create(

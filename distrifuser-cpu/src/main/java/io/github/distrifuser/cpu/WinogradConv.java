@@ -14,22 +14,23 @@ import io.github.distrifuser.tensor.DType;
 import io.github.distrifuser.tensor.Shape;
 import io.github.distrifuser.tensor.Tensor;
 import java.util.Arrays;
+import java.util.concurrent.atomic.AtomicLong;
 import org.bytedeco.dnnl.dnnl_memory_desc;
 import org.jspecify.annotations.Nullable;
 
 /**
  * Convolutions of 3 x 3 in float32 by {@link WinogradTransform}: tiles are transformed, multiplied
  * with the transformed filters in 36 matrix products, and transformed back. Each worker takes some
- * tiles at a time, so that what it makes of them stays in the caches. Filters are transformed anew
- * in each call, for four times the weights' memory in float32 would not be worth the little time
- * that it takes for a large picture; what they need at a time is bounded.
+ * tiles at a time, so that what it makes of them stays in the caches. Transformed filters take four
+ * times the weights' memory in float32: those of few channels, which see the largest pictures, are
+ * kept within a budget; others are transformed anew in each call.
  */
 final class WinogradConv {
   /** Floats of transformed tiles, before and after the products, that a worker holds at a time. */
-  private static final long BLOCK_ELEMENTS = 1L << 20;
+  private static final long BLOCK_ELEMENTS = 2L << 20;
 
   /** Fewest tiles of a matrix product that is still fast. */
-  private static final int FEWEST_TILES = 64;
+  private static final int FEWEST_TILES = 128;
 
   /** Output channels are done in parts where transformed filters would take more memory. */
   private static final long FILTER_BYTES = 128L << 20;
@@ -46,10 +47,20 @@ final class WinogradConv {
   /** With fewer, transforming takes longer than the products that are saved (measured, AVX2). */
   private static final int FEWEST_CHANNELS = 64;
 
-  /** With fewer output pixels in all, transforming filters does (measured, AVX2). */
-  private static final int FEWEST_PIXELS = 2048;
+  /** With fewer output pixels in all, so do products of few tiles (measured, AVX2). */
+  private static final int FEWEST_PIXELS = 1024;
+
+  /** The same where filters are transformed in each call. */
+  private static final int FEWEST_PIXELS_UNKEPT = 8192;
+
+  /** Largest transformed filters that are kept, in bytes: those of 960 to 320 channels are. */
+  private static final long LARGEST_KEPT = 48L << 20;
+
+  /** Bytes of transformed filters that all weights together keep. */
+  private static final long KEPT_BYTES = 256L << 20;
 
   private final DnnContext context;
+  private final AtomicLong budget = new AtomicLong(KEPT_BYTES);
 
   WinogradConv(DnnContext context) {
     this.context = context;
@@ -62,15 +73,20 @@ final class WinogradConv {
       Tensor x, ConvWeight w, Conv2dGeometry geometry, @Nullable Tensor residual, Tensor out) {
     Shape s = w.shape();
     return context.dtype() == DType.F32
-        && s.dim(2) == 3
-        && s.dim(3) == 3
+        && s.dim(2) == WinogradTransform.TAPS
+        && s.dim(3) == WinogradTransform.TAPS
         && geometry.stride() == 1
         && s.dim(0) >= FEWEST_CHANNELS
         && s.dim(1) >= FEWEST_CHANNELS
-        && out.shape().dim(0) * out.shape().dim(1) * out.shape().dim(2) >= FEWEST_PIXELS
+        && out.shape().dim(0) * out.shape().dim(1) * out.shape().dim(2)
+            >= (keepable(s) ? FEWEST_PIXELS : FEWEST_PIXELS_UNKEPT)
         && x.isDenseFrom(1)
         && out.isDenseFrom(1)
         && (residual == null || residual.isDenseFrom(1));
+  }
+
+  private static boolean keepable(Shape weight) {
+    return PRODUCTS * weight.dim(0) * weight.dim(1) * Float.BYTES <= LARGEST_KEPT;
   }
 
   /** See {@code Backend.conv2d}; all tensors are dense within a batch entry. */
@@ -88,7 +104,7 @@ final class WinogradConv {
     for (int from = 0; from < outs; from += chunk) {
       int n = Math.min(chunk, outs - from);
       Plan p = new Plan(x, w, geometry, channelBias, residual, out, from, n);
-      p.transformFilters();
+      p.bringFilters();
       context.workers().run(p.blocks, p::block);
     }
   }
@@ -109,7 +125,7 @@ final class WinogradConv {
     final int blocks;
     final float[][] bias; // of each batch entry
     final BlockedLayout filterLayout;
-    final SlabAllocator.Block filters;
+    private long filters; // address
 
     Plan(
         Tensor x,
@@ -140,7 +156,6 @@ final class WinogradConv {
         bias[b] = bias(channelBias, b);
       }
       filterLayout = product(context.ofWorker(0)).layout(1, 3);
-      filters = floats(context, DnnContext.Scratch.FILTERS, filterLayout.elements());
       for (int i = 0; i < context.threads(); i++) { // here, so that places don't depend on timing
         transformed(context.ofWorker(i));
         products(context.ofWorker(i));
@@ -175,8 +190,23 @@ final class WinogradConv {
       return own.primitive(key, () -> WinogradConv.product(key));
     }
 
-    void transformFilters() {
-      HostView target = HostView.of(filters, DType.F32);
+    /** Takes the filters that the weight keeps, or transforms them. */
+    void bringFilters() {
+      Slab kept =
+          keepable(weight.shape())
+              ? weight.transformed(filterLayout, budget, s -> transformFilters(HostView.of(s)))
+              : null;
+      if (kept != null) {
+        filters = kept.address();
+        return;
+      }
+      SlabAllocator.Block own =
+          floats(context, DnnContext.Scratch.FILTERS, filterLayout.elements());
+      transformFilters(HostView.of(own, DType.F32));
+      filters = own.address();
+    }
+
+    private void transformFilters(HostView target) {
       int[] productAt = filterLayout.offsets(0);
       int[] inAt = filterLayout.offsets(1);
       int[] outAt = filterLayout.offsets(2);
@@ -233,7 +263,7 @@ final class WinogradConv {
       int first = index * tiles;
       int n = Math.min(tiles, out.size(0) * tilesDown * tilesAcross - first);
       transform(first, n, HostView.of(transformed(own), DType.F32), scratch);
-      own.run(product(own), transformed(own).address(), filters.address(), products(own).address());
+      own.run(product(own), transformed(own).address(), filters, products(own).address());
       finish(first, n, HostView.of(products(own), DType.F32), scratch);
     }
 

@@ -6,6 +6,10 @@ import static io.github.distrifuser.cpu.Fixture.dense;
 import static io.github.distrifuser.cpu.Fixture.gapped;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNotNull;
+import static org.junit.jupiter.api.Assertions.assertNull;
+import static org.junit.jupiter.api.Assertions.assertSame;
+import static org.junit.jupiter.api.Assertions.fail;
 
 import io.github.distrifuser.backend.BackendOptions;
 import io.github.distrifuser.backend.Conv2dGeometry;
@@ -15,6 +19,7 @@ import io.github.distrifuser.tensor.DType;
 import io.github.distrifuser.tensor.Tensor;
 import io.github.distrifuser.weights.WeightTensor;
 import java.util.List;
+import java.util.concurrent.atomic.AtomicLong;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -106,12 +111,42 @@ class WinogradConvTest {
       Tensor y = b.allocate(1, side, side, channels);
       b.conv2d(x, p, Conv2dGeometry.of(1, 1), null, null, y);
       float[] once = b.toFloats(y);
-      b.conv2d(x, p, Conv2dGeometry.of(1, 1), null, null, y);
-      assertArrayEquals(once, b.toFloats(y), "again");
+      for (int i = 0; i < 2; i++) {
+        b.conv2d(x, p, Conv2dGeometry.of(1, 1), null, null, y);
+        assertArrayEquals(once, b.toFloats(y), "again");
+      }
       return b.context().implementations().stream()
           .filter(i -> i.contains("products of tiles"))
           .distinct()
           .count();
     }
+  }
+
+  @Test
+  void keepsFiltersFromTheSecondCallOnWithinTheBudget() {
+    BlockedLayout layout =
+        new BlockedLayout(List.of(36L, 64L, 64L), List.of(4096L, 64L, 1L), List.of(), List.of());
+    long bytes = layout.elements() * Float.BYTES;
+    AtomicLong budget = new AtomicLong(bytes);
+    try (ConvWeight first = weight();
+        ConvWeight second = weight()) {
+      long alone = first.bytes();
+      assertNull(first.transformed(layout, budget, s -> {}), "used once");
+      assertEquals(bytes, budget.get());
+      Slab kept = first.transformed(layout, budget, s -> s.floats(0).put(0, 42));
+      assertNotNull(kept);
+      assertEquals(42, kept.floats(0).get(0));
+      assertEquals(alone + bytes, first.bytes());
+      assertSame(kept, first.transformed(layout, budget, s -> fail("transformed again")));
+      assertNull(second.transformed(layout, budget, s -> {}));
+      assertNull(second.transformed(layout, budget, s -> fail("nothing is left")));
+      assertEquals(0, budget.get());
+    }
+    assertEquals(bytes, budget.get(), "given back");
+  }
+
+  private ConvWeight weight() {
+    return (ConvWeight)
+        backend.prepareConv2d("conv", fixture.weight(DType.F16, 0.04f, 64, 64, 3, 3), null);
   }
 }

@@ -6,6 +6,7 @@ import io.github.distrifuser.backend.PreparedWeight;
 import io.github.distrifuser.cuda.ConvPlans.Fusion;
 import io.github.distrifuser.cuda.MatmulPlans.Operand;
 import io.github.distrifuser.tensor.Tensor;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -19,10 +20,15 @@ final class ConvOps implements AutoCloseable {
   private final CudaContext context;
   private final MatmulPlans products;
   private final ConvPlans plans;
+  private final long largest;
 
-  ConvOps(CudaContext context, MatmulPlans products) {
+  /**
+   * @param largest elements of a tensor that cuDNN is given at once
+   */
+  ConvOps(CudaContext context, MatmulPlans products, long largest) {
     this.context = context;
     this.products = products;
+    this.largest = largest;
     this.plans = new ConvPlans(context);
   }
 
@@ -51,7 +57,7 @@ final class ConvOps implements AutoCloseable {
         elsewhere(x, weight, geometry, channelBias, residual, out);
       }
     } else if (apart) {
-      convolve(x, weight, geometry, channelBias, residual, out);
+      convolveParts(x, weight, geometry, channelBias, residual, out);
     } else {
       elsewhere(x, weight, geometry, channelBias, residual, out);
     }
@@ -81,7 +87,7 @@ final class ConvOps implements AutoCloseable {
       if (isProduct(w, geometry)) {
         product(x, w, w.biasAddress(), null, y);
       } else {
-        convolve(x, w, geometry, null, null, y);
+        convolveParts(x, w, geometry, null, null, y);
       }
       add(y, 0, channelBias, residual, out);
     }
@@ -97,6 +103,87 @@ final class ConvOps implements AutoCloseable {
         residual == null ? null : ProductOps.operand(residual),
         ProductOps.operand(out),
         w.name());
+  }
+
+  /** What {@link #parts} finds. */
+  interface Part {
+    void take(
+        Tensor x,
+        Conv2dGeometry geometry,
+        @Nullable Tensor channelBias,
+        @Nullable Tensor residual,
+        Tensor out);
+  }
+
+  /**
+   * A convolution as a whole, or bands of each image's rows where tensors are too large for that.
+   *
+   * @param kernelHeight rows of the kernel
+   * @param largest elements of a tensor of one part
+   */
+  static void parts(
+      Tensor x,
+      int kernelHeight,
+      Conv2dGeometry geometry,
+      @Nullable Tensor channelBias,
+      @Nullable Tensor residual,
+      Tensor out,
+      long largest,
+      Part to) {
+    long most = Math.max(extent(x), extent(out));
+    if (residual != null) {
+      most = Math.max(most, extent(residual));
+    }
+    if (most <= largest) {
+      to.take(x, geometry, channelBias, residual, out);
+      return;
+    }
+    List<RowBand> bands =
+        RowBand.of(
+            x.size(1),
+            out.size(1),
+            kernelHeight,
+            geometry,
+            largest / (x.shape().dim(2) * x.shape().dim(3)),
+            largest / (out.shape().dim(2) * out.shape().dim(3)));
+    for (long b = 0; b < out.shape().dim(0); b++) {
+      for (RowBand band : bands) {
+        to.take(
+            image(x, b).slice(1, band.inFrom(), band.inTo()),
+            band.geometry(),
+            channelBias == null ? null : image(channelBias, b),
+            residual == null ? null : image(residual, b).slice(1, band.outFrom(), band.outTo()),
+            image(out, b).slice(1, band.outFrom(), band.outTo()));
+      }
+    }
+  }
+
+  private static Tensor image(Tensor t, long b) {
+    return t.slice(0, b, b + 1);
+  }
+
+  /** Elements between the ends of a tensor. */
+  private static long extent(Tensor t) {
+    long batch = t.shape().dim(0);
+    return (batch - 1) * t.stride(0) + t.shape().elements() / batch;
+  }
+
+  private void convolveParts(
+      Tensor x,
+      ConvWeight w,
+      Conv2dGeometry geometry,
+      @Nullable Tensor channelBias,
+      @Nullable Tensor residual,
+      Tensor out) {
+    parts(
+        x,
+        w.kernelHeight(),
+        geometry,
+        channelBias,
+        residual,
+        out,
+        largest,
+        (px, g, c, r, to) -> convolve(px, w, g, c, r, to));
   }
 
   private void convolve(

@@ -91,12 +91,17 @@ final class ConvPlans implements AutoCloseable {
           weight.dim(2),
           weight.dim(3),
           geometry,
-          x.stride(0),
-          out.stride(0),
+          batchStride(x),
+          batchStride(out),
           bias,
-          channelBias == null ? 0 : channelBias.stride(0),
-          residual == null ? 0 : residual.stride(0),
+          channelBias == null ? 0 : batchStride(channelBias),
+          residual == null ? 0 : batchStride(residual),
           Address.alignment(places));
+    }
+
+    /** Of a single image what it is long: where the next would lie changes nothing. */
+    private static long batchStride(Tensor t) {
+      return t.shape().dim(0) == 1 ? t.shape().elements() : t.stride(0);
     }
 
     boolean hasChannelBias() {

@@ -1,7 +1,5 @@
 package io.github.distrifuser.cuda;
 
-import static org.bytedeco.cuda.global.cudart.cudaSetDevice;
-
 import io.github.distrifuser.backend.Activation;
 import io.github.distrifuser.backend.Backend;
 import io.github.distrifuser.backend.BackendOptions;
@@ -11,11 +9,15 @@ import io.github.distrifuser.backend.MemoryStats;
 import io.github.distrifuser.backend.MomentRule;
 import io.github.distrifuser.backend.OperatorChecks;
 import io.github.distrifuser.backend.PreparedWeight;
+import io.github.distrifuser.backend.StepGraph;
+import io.github.distrifuser.comm.Communicator;
+import io.github.distrifuser.cuda.comm.DeviceCommunicators;
 import io.github.distrifuser.tensor.DType;
 import io.github.distrifuser.tensor.Shape;
 import io.github.distrifuser.tensor.Tensor;
 import io.github.distrifuser.weights.WeightTensor;
 import java.util.List;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -33,6 +35,7 @@ public final class CudaBackend implements Backend {
   private final NormOps norm;
   private final AttentionOps attention;
   private final ElementOps elements;
+  private final StepCaptures captures;
   private volatile boolean closed;
 
   private CudaBackend(CudaContext context) {
@@ -41,10 +44,11 @@ public final class CudaBackend implements Backend {
     uploads = new WeightUploads(context);
     copies = new Copies(context);
     products = new ProductOps(context);
-    conv = new ConvOps(context, products.plans());
+    conv = new ConvOps(context, products.plans(), CudaContext.LARGEST);
     norm = new NormOps(context);
     attention = new AttentionOps(context);
     elements = new ElementOps(context, copies);
+    captures = new StepCaptures(context);
   }
 
   /**
@@ -112,6 +116,7 @@ public final class CudaBackend implements Backend {
   @Override
   public void trim() {
     enter();
+    context.checkNotCapturing("trim");
     context.releaseWorkspace();
     context.memory().trim();
   }
@@ -119,6 +124,7 @@ public final class CudaBackend implements Backend {
   @Override
   public void write(float[] source, int offset, Tensor target) {
     enter();
+    context.checkNotCapturing("write");
     OperatorChecks.array("write", source, offset, target);
     copies.write(source, offset, target);
   }
@@ -126,6 +132,7 @@ public final class CudaBackend implements Backend {
   @Override
   public void read(Tensor source, float[] target, int offset) {
     enter();
+    context.checkNotCapturing("read");
     OperatorChecks.array("read", target, offset, source);
     copies.read(source, target, offset);
   }
@@ -144,9 +151,27 @@ public final class CudaBackend implements Backend {
   }
 
   @Override
+  public Communicator communicator(Communicator host) {
+    enter();
+    return DeviceCommunicators.connect(context, host);
+  }
+
+  @Override
   public void synchronize() {
     enter();
+    context.checkNotCapturing("synchronize");
     context.synchronize();
+  }
+
+  @Override
+  public boolean canCapture() {
+    return true;
+  }
+
+  @Override
+  public StepGraph capture(Supplier<Tensor> step) {
+    enter();
+    return captures.capture(step);
   }
 
   // --- weights ---
@@ -296,7 +321,8 @@ public final class CudaBackend implements Backend {
     if (!closed) {
       closed = true;
       context.memory().beginClosing();
-      cudaSetDevice(context.device());
+      context.settle();
+      captures.close();
       products.close();
       conv.close();
       norm.close();

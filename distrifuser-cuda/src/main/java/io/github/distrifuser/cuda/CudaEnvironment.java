@@ -43,7 +43,6 @@ public record CudaEnvironment(
     String cublas,
     String cudnn,
     @Nullable String nccl) {
-  private static final String NCCL = "libnccl.so.2";
   private static final Path DRIVER = Path.of("/proc/driver/nvidia/version");
   private static final Pattern DRIVER_VERSION = Pattern.compile("\\b(\\d{3}\\.[\\d.]+)\\b");
 
@@ -106,7 +105,7 @@ public record CudaEnvironment(
   }
 
   private static @Nullable String findNccl() {
-    Path found = CudaLibraries.here().find(NCCL);
+    Path found = CudaLibraries.here().find(CudaLibraries.NCCL.file());
     if (found == null) {
       return null;
     }

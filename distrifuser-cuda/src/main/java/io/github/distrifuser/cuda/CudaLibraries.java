@@ -49,6 +49,9 @@ final class CudaLibraries {
           new Wanted("libcudart.so.13", "CUDA's runtime 13"),
           new Wanted("libnvrtc.so.13", "NVRTC 13"));
 
+  /** Several ranks need it, each of which has a GPU of its own. */
+  static final Wanted NCCL = new Wanted("libnccl.so.2", "NCCL 2");
+
   private final List<Path> folders;
   private final Path linkerCache;
 

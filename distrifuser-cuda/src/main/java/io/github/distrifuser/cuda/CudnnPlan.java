@@ -52,10 +52,10 @@ final class CudnnPlan implements AutoCloseable {
     }
 
     /** For a device that is only described: plans can be made and not run. */
-    Search(Descriptor deviceProperties) {
+    Search(Descriptor deviceProperties, boolean exact) {
       this.handle = null;
       this.deviceProperties = deviceProperties;
-      this.exact = false;
+      this.exact = exact;
     }
 
     /** Engine configurations that cuDNN named. */
@@ -179,13 +179,14 @@ final class CudnnPlan implements AutoCloseable {
       }
     }
 
-    /** Results must not change from run to run, and floats must be multiplied as floats. */
+    /**
+     * Results must not change from run to run, sums must be kept in floats, and floats must be
+     * multiplied as floats.
+     */
     private boolean suits(Descriptor configuration) {
-      if (handle == null) {
-        return true;
-      }
       Set<Integer> notes = notes(configuration);
       return !notes.contains(CUDNN_NUMERICAL_NOTE_NONDETERMINISTIC)
+          && !notes.contains(CUDNN_NUMERICAL_NOTE_REDUCED_PRECISION_REDUCTION)
           && !(exact && notes.contains(CUDNN_NUMERICAL_NOTE_DOWN_CONVERT_INPUTS))
           && !(exact && notes.contains(CUDNN_NUMERICAL_NOTE_TENSOR_CORE));
     }

@@ -6,8 +6,10 @@ import static org.bytedeco.cuda.global.cublas.CUBLASLT_MATMUL_DESC_EPILOGUE;
 import static org.bytedeco.cuda.global.cublas.CUBLASLT_MATMUL_DESC_TRANSA;
 import static org.bytedeco.cuda.global.cublas.CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES;
 import static org.bytedeco.cuda.global.cublas.CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES;
+import static org.bytedeco.cuda.global.cublas.CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK;
 import static org.bytedeco.cuda.global.cublas.CUBLASLT_MATRIX_LAYOUT_BATCH_COUNT;
 import static org.bytedeco.cuda.global.cublas.CUBLASLT_MATRIX_LAYOUT_STRIDED_BATCH_OFFSET;
+import static org.bytedeco.cuda.global.cublas.CUBLASLT_REDUCTION_SCHEME_COMPUTE_TYPE;
 import static org.bytedeco.cuda.global.cublas.CUBLAS_COMPUTE_32F;
 import static org.bytedeco.cuda.global.cublas.CUBLAS_OP_T;
 import static org.bytedeco.cuda.global.cublas.cublasLtMatmul;
@@ -52,9 +54,10 @@ final class MatmulPlans implements AutoCloseable {
   private static final long WORKSPACE = 32L << 20;
 
   private final CudaContext context;
+  private final long largest;
   private final int type;
   private final Map<Key, Plan> plans = new HashMap<>();
-  private final FloatPointer one = new FloatPointer(1f);
+  private final FloatPointer unit = new FloatPointer(1f);
   private final FloatPointer zero = new FloatPointer(0f);
   private final LongPointer biasPointer = new LongPointer(1);
   private final Address weight = new Address();
@@ -63,8 +66,13 @@ final class MatmulPlans implements AutoCloseable {
   private final Address output = new Address();
   private final Address workspace = new Address();
 
-  MatmulPlans(CudaContext context) {
+  /**
+   * @param largest elements between the ends of an operand of one call; what is larger is taken in
+   *     pieces
+   */
+  MatmulPlans(CudaContext context, long largest) {
     this.context = context;
+    this.largest = largest;
     this.type = type(context.dtype());
   }
 
@@ -82,7 +90,20 @@ final class MatmulPlans implements AutoCloseable {
    *
    * @param rows all of them at equal distances within each batch
    */
-  record Operand(long address, RowView rows) {}
+  record Operand(long address, RowView rows) {
+
+    /** Rows of one batch. */
+    Operand part(long batch, long from, long n, int elementBytes) {
+      long at = batch * rows.batchStride() + from * rows.rowStride();
+      RowView part = new RowView(1, n, rows.channels(), n * rows.rowStride(), rows.rowStride());
+      return new Operand(address + at * elementBytes, part);
+    }
+
+    /** All rows as one batch, where they are at one distance. */
+    Operand merged() {
+      return new Operand(address, rows.merged());
+    }
+  }
 
   /** All that an algorithm depends on; alignments of weight, input, residual, output in bytes. */
   private record Key(
@@ -123,19 +144,64 @@ final class MatmulPlans implements AutoCloseable {
     }
     Operand r = residual == null ? y : residual;
     boolean uniform = x.rows.isUniform() && r.rows.isUniform() && y.rows.isUniform();
+    if (uniform) {
+      multiplyParts(w, bias, out, x.merged(), r.merged(), y.merged(), residual != null, name);
+    } else {
+      multiplyParts(w, bias, out, x, r, y, residual != null, name);
+    }
+  }
+
+  /** Multiplies at once, or in pieces what is too large for that. */
+  private void multiplyParts(
+      long w, long bias, long out, Operand x, Operand r, Operand y, boolean adds, String name) {
+    if (extent(x, r, y) <= largest) {
+      run(w, bias, out, x, r, y, adds, name);
+      return;
+    }
+    int each = context.dtype().bytes();
+    long step = Math.max(x.rows.rowStride(), Math.max(r.rows.rowStride(), y.rows.rowStride()));
+    long most = Math.max(1, largest / step);
+    for (long b = 0; b < y.rows.batches(); b++) {
+      for (long from = 0; from < y.rows.rows(); from += most) {
+        long n = Math.min(most, y.rows.rows() - from);
+        run(
+            w,
+            bias,
+            out,
+            x.part(b, from, n, each),
+            r.part(b, from, n, each),
+            y.part(b, from, n, each),
+            adds,
+            name);
+      }
+    }
+  }
+
+  /** Elements between the ends of the largest of the operands. */
+  private static long extent(Operand... operands) {
+    long most = 0;
+    for (Operand o : operands) {
+      RowView v = o.rows;
+      most = Math.max(most, (v.batches() - 1) * v.batchStride() + v.rows() * v.rowStride());
+    }
+    return most;
+  }
+
+  private void run(
+      long w, long bias, long out, Operand x, Operand r, Operand y, boolean adds, String name) {
     Key key =
         new Key(
             out,
             x.rows.channels(),
-            uniform ? x.rows.merged() : x.rows,
-            uniform ? r.rows.merged() : r.rows,
-            uniform ? y.rows.merged() : y.rows,
+            x.rows,
+            r.rows,
+            y.rows,
             bias != 0,
-            residual != null,
+            adds,
             Address.alignment(w),
             Address.alignment(x.address),
             Address.alignment(r.address),
-            Address.alignment(y.address));
+            Address.alignment(y.address, bias)); // of the bias nothing else can be said
     Plan plan = plans.get(key);
     if (plan == null) {
       plan = plan(key, bias, name);
@@ -148,12 +214,12 @@ final class MatmulPlans implements AutoCloseable {
         cublasLtMatmul(
             context.blas(),
             plan.desc,
-            one,
+            unit,
             weight.of(w),
             plan.w,
             input.of(x.address),
             plan.x,
-            residual == null ? zero : one,
+            adds ? unit : zero,
             added.of(r.address),
             plan.residual,
             output.of(y.address),
@@ -240,16 +306,20 @@ final class MatmulPlans implements AutoCloseable {
     int[] alignments = {key.alignW, key.alignX, key.alignR, key.alignY};
     try (Handle h = new Handle();
         LongPointer most = new LongPointer(new long[] {WORKSPACE});
-        IntPointer alignment = new IntPointer(1)) {
+        IntPointer number = new IntPointer(1)) {
       CudaErrors.checkBlas(
           cublasLtMatmulPreferenceCreate(h.list), "cublasLtMatmulPreferenceCreate");
       cublasLtMatmulPreferenceOpaque_t p = new cublasLtMatmulPreferenceOpaque_t(h.list.get(0));
       cublasLtMatmulPreferenceSetAttribute(
           p, CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, most, Long.BYTES);
+      // Partial sums in 16 bits would overflow where the whole does not.
+      number.put(CUBLASLT_REDUCTION_SCHEME_COMPUTE_TYPE);
+      cublasLtMatmulPreferenceSetAttribute(
+          p, CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK, number, Integer.BYTES);
       for (int i = 0; i < alignments.length; i++) {
-        alignment.put(alignments[i]);
+        number.put(alignments[i]);
         cublasLtMatmulPreferenceSetAttribute(
-            p, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES + i, alignment, Integer.BYTES);
+            p, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES + i, number, Integer.BYTES);
       }
       return p;
     }
@@ -286,7 +356,7 @@ final class MatmulPlans implements AutoCloseable {
   public void close() {
     plans.values().forEach(MatmulPlans::close);
     plans.clear();
-    one.close();
+    unit.close();
     zero.close();
     biasPointer.close();
   }

@@ -15,7 +15,7 @@ final class ProductOps implements AutoCloseable {
 
   ProductOps(CudaContext context) {
     this.context = context;
-    this.plans = new MatmulPlans(context);
+    this.plans = new MatmulPlans(context, CudaContext.LARGEST);
   }
 
   MatmulPlans plans() {

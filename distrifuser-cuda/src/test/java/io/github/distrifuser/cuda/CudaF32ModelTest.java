@@ -16,9 +16,4 @@ class CudaF32ModelTest extends ModelSuite {
   protected Backend newBackend() {
     return new CudaBackendProvider().create(new BackendOptions(DType.F32, 0, 0));
   }
-
-  @Override
-  protected double roundedTolerance() {
-    return 2.4e-4;
-  }
 }

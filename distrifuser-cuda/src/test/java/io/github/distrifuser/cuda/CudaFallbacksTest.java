@@ -1,8 +1,10 @@
 package io.github.distrifuser.cuda;
 
 import static io.github.distrifuser.tensor.TensorAssertions.assertAllClose;
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
+import io.github.distrifuser.backend.Activation;
 import io.github.distrifuser.backend.Backend;
 import io.github.distrifuser.backend.BackendOptions;
 import io.github.distrifuser.backend.Conv2dGeometry;
@@ -16,6 +18,8 @@ import io.github.distrifuser.tensor.Tensor;
 import io.github.distrifuser.weights.WeightTensor;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.util.Arrays;
+import java.util.List;
 import java.util.Random;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
@@ -90,6 +94,88 @@ class CudaFallbacksTest {
     for (int refused : new int[] {0, Standin.BIAS, Standin.CONVOLUTION}) {
       float[] inPlace = convolution(dtype, refused, true, refused == Standin.CONVOLUTION ? 0 : 1);
       assertAllClose(fused, inPlace, t.atol(), t.rtol(), "in place, refused " + refused);
+    }
+  }
+
+  /** Two images, with gaps between them; what is added, too. */
+  private void inBands(Conv2dGeometry geometry, long largest, boolean extras, long calls) {
+    random.setSeed(13);
+    int height = geometry.outHeight(9, 3);
+    int width = geometry.outWidth(7, 3);
+    try (CudaBackend b = CudaBackend.open(new BackendOptions(DType.F32, 0, 0));
+        MatmulPlans products = new MatmulPlans(b.context(), largest);
+        ConvOps conv = new ConvOps(b.context(), products, largest);
+        PreparedWeight w =
+            b.prepareConv2d(
+                "w", weight(randoms(16 * 8 * 9), 16, 8, 3, 3), weight(randoms(16), 16));
+        Tensor wide = tensor(b, randoms(2 * 10 * 7 * 8), 2, 10, 7, 8);
+        Tensor channels = tensor(b, randoms(32), 2, 16);
+        Tensor residual = tensor(b, randoms(2L * height * width * 16), 2, height, width, 16);
+        Tensor whole = b.allocate(2, height, width, 16);
+        Tensor parts = b.allocate(2, height, width, 16)) {
+      Tensor x = wide.slice(1, 1, 10);
+      Tensor c = extras ? channels : null;
+      Tensor r = extras ? residual : null;
+      b.conv2d(x, w, geometry, c, r, whole);
+      long before = Standin.count(0);
+      conv.conv2d(x, w, geometry, c, r, parts);
+      assertEquals(calls, Standin.count(0) - before, "convolutions of cuDNN");
+      assertArrayEquals(b.toFloats(whole), b.toFloats(parts), 1e-6f);
+    }
+  }
+
+  @Test
+  void convolutionsOfTooManyElementsAreComputedInBandsOfRows() {
+    inBands(Conv2dGeometry.of(1, 1), 1 << 20, true, 1);
+    inBands(Conv2dGeometry.of(1, 1), 7 * 16 * 4, true, 2 * 3); // 9 rows in threes
+    inBands(Conv2dGeometry.of(1, 1), 7 * 16, false, 2 * 9);
+    inBands(new Conv2dGeometry(2, 0, 1, 0, 1), 7 * 8 * 5, true, 2 * 2); // 4 rows in twos
+    Standin.refuse(Standin.CONVOLUTION);
+    inBands(Conv2dGeometry.of(1, 1), 7 * 16 * 4, true, 0);
+  }
+
+  @Test
+  void productsOfTooManyElementsAreComputedInPieces() {
+    try (CudaBackend b = CudaBackend.open(new BackendOptions(DType.F32, 0, 0));
+        MatmulPlans products = new MatmulPlans(b.context(), 60);
+        LinearWeight w =
+            (LinearWeight)
+                b.prepareLinear(
+                    "w", List.of(weight(randoms(20), 5, 4)), List.of(weight(randoms(5), 5)));
+        Tensor x = tensor(b, randoms(2 * 40 * 4), 2, 40, 4);
+        Tensor residual = tensor(b, randoms(2 * 30 * 5), 2, 30, 5);
+        Tensor whole = b.allocate(2, 30, 5);
+        Tensor parts = b.allocate(2, 30, 5)) {
+      for (Tensor from : List.of(x.slice(1, 3, 33), x.slice(1, 0, 30))) {
+        b.linear(from, w, Activation.NONE, residual, whole);
+        long before = Standin.count(2);
+        products.multiply(
+            w.address(),
+            w.all().biasAddress(),
+            5,
+            ProductOps.operand(from),
+            ProductOps.operand(residual),
+            ProductOps.operand(parts),
+            "w");
+        assertEquals(2 * 3, Standin.count(2) - before, "products of cuBLASLt: 30 rows, 12 at once");
+        assertArrayEquals(b.toFloats(whole), b.toFloats(parts), 1e-6f);
+      }
+    }
+  }
+
+  @Test
+  void partialSumsMayBeLargerThanHalfPrecisionHolds() {
+    float[] ones = new float[64];
+    Arrays.fill(ones, 1);
+    float[] values = new float[64];
+    Arrays.fill(values, 0, 32, 3000); // 96000 is more than float16 has
+    Arrays.fill(values, 32, 64, -2000);
+    try (Backend b = new CudaBackendProvider().create(new BackendOptions(DType.F16, 0, 0));
+        PreparedWeight w = b.prepareLinear("w", List.of(weight(ones, 1, 64)), null);
+        Tensor x = tensor(b, values, 1, 64);
+        Tensor out = b.allocate(1, 1)) {
+      b.linear(x, w, Activation.NONE, null, out);
+      assertEquals(32000, b.toFloats(out)[0]);
     }
   }
 

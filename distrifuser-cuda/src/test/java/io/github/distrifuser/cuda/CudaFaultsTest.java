@@ -50,25 +50,26 @@ class CudaFaultsTest {
 
   @Test
   void aTensorThatDoesNotFitSaysHowMuchItNeeds() {
-    Standin.memory(64 * MEGABYTE);
-    try (Backend b = open();
-        Tensor first = b.allocate(8, 1024, 1024)) {
-      says(
-          assertThrows(CudaOutOfMemoryException.class, () -> b.allocate(16, 1024, 1024)),
-          "out of memory on cuda:0",
-          "a tensor F32[16, 1024, 1024] needs " + 64 * MEGABYTE + " bytes",
-          32 * MEGABYTE + " of " + 64 * MEGABYTE + " are free",
-          "tensors hold " + 32 * MEGABYTE);
-      b.fill(first, 2);
-      assertEquals(2, b.toFloats(first)[5], "the backend stays usable");
-      assertEquals(1, b.memory().liveTensors());
+    try (Backend b = open()) {
+      long all = Standin.leaveFree(64 * MEGABYTE);
+      try (Tensor first = b.allocate(8, 1024, 1024)) {
+        says(
+            assertThrows(CudaOutOfMemoryException.class, () -> b.allocate(16, 1024, 1024)),
+            "out of memory on cuda:0",
+            "a tensor F32[16, 1024, 1024] needs " + 64 * MEGABYTE + " bytes",
+            32 * MEGABYTE + " of " + all + " are free",
+            "tensors hold " + 32 * MEGABYTE);
+        b.fill(first, 2);
+        assertEquals(2, b.toFloats(first)[5], "the backend stays usable");
+        assertEquals(1, b.memory().liveTensors());
+      }
     }
   }
 
   @Test
   void cachedBlocksAreGivenUpBeforeMemoryIsShort() {
-    Standin.memory(64 * MEGABYTE);
     try (Backend b = open()) {
+      Standin.leaveFree(64 * MEGABYTE);
       b.allocate(12, 1024, 1024).close();
       try (Tensor other = b.allocate(13, 1024, 1024)) {
         assertEquals(52 * MEGABYTE, other.byteSize());
@@ -78,8 +79,8 @@ class CudaFaultsTest {
 
   @Test
   void aWeightThatDoesNotFitIsNamed() {
-    Standin.memory(16 * MEGABYTE);
     try (Backend b = open()) {
+      Standin.leaveFree(16 * MEGABYTE);
       says(
           assertThrows(CudaOutOfMemoryException.class, () -> square(b, 4096)),
           "weight a needs " + 64 * MEGABYTE + " bytes");

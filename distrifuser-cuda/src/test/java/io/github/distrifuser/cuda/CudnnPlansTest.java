@@ -7,16 +7,20 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import io.github.distrifuser.cuda.ConvPlans.Fusion;
 import io.github.distrifuser.cuda.CudnnGraph.Descriptor;
 import io.github.distrifuser.cuda.standin.Standin;
+import io.github.distrifuser.tensor.DType;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.EnumMap;
 import java.util.List;
+import java.util.LongSummaryStatistics;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
+import java.util.stream.Collectors;
 import org.bytedeco.javacpp.Loader;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Tag;
@@ -61,10 +65,18 @@ class CudnnPlansTest {
         library + " is not in -Dcudnn.folders=" + folders + ", which name NVIDIA's libraries");
   }
 
-  /** How many shapes of a row ended how on a device: fusion, or none. */
-  private record Row(Set<String> models, Map<DescribedDevice, Map<String, Integer>> results) {
+  /** Shapes of a row, and how many ended how on a device: what is fused, or none. */
+  private record Row(
+      Set<String> models,
+      TreeSet<List<Long>> sizes,
+      Map<DescribedDevice, Map<String, Integer>> results) {
     Row() {
-      this(new TreeSet<>(), new EnumMap<>(DescribedDevice.class));
+      this(
+          new TreeSet<>(),
+          new TreeSet<>(
+              Comparator.<List<Long>>comparingLong(l -> l.get(0))
+                  .thenComparingLong(l -> l.get(l.size() - 1))),
+          new EnumMap<>(DescribedDevice.class));
     }
 
     void add(DescribedDevice device, String result) {
@@ -109,26 +121,34 @@ class CudnnPlansTest {
     assertEquals(0, without.size(), () -> "without a plan:\n" + String.join("\n", without));
   }
 
+  /** How types are written, and in which order. */
+  private static String name(DType dtype) {
+    return switch (dtype) {
+      case F16 -> "float16";
+      case BF16 -> "bfloat16";
+      default -> "float32";
+    };
+  }
+
+  private static String cells(DType dtype, String rest) {
+    return (dtype == DType.F16 ? "0" : dtype == DType.BF16 ? "1" : "2") + name(dtype) + rest;
+  }
+
   private void convolution(
       DescribedDevice device, Descriptor properties, ConvPlans.Key k, Set<String> models) {
-    String kind =
-        k.kernelHeight()
-            + "x"
-            + k.kernelWidth()
-            + " stride "
-            + k.geometry().stride()
-            + String.format(" | %4d to %4d", k.in(), k.out())
-            + " | bias"
-            + (k.hasChannelBias() ? ", time" : "")
-            + (k.hasResidual() ? ", residual" : "");
-    Row row = convolutions.computeIfAbsent(kind, n -> new Row());
+    String added =
+        "bias" + (k.hasChannelBias() ? ", time" : "") + (k.hasResidual() ? ", residual" : "");
+    String kind = k.kernelHeight() + "x" + k.kernelWidth() + " by " + k.geometry().stride();
+    String key = cells(k.dtype(), " | " + kind + " | " + added + " | " + widths(k.in(), k.out()));
+    Row row = convolutions.computeIfAbsent(key, n -> new Row());
     row.models.addAll(models);
+    row.sizes.add(List.of(k.in(), k.out()));
     StringBuilder reasons = new StringBuilder();
     for (Fusion f : Fusion.values()) {
       if (f == Fusion.BIAS && !k.hasChannelBias() && !k.hasResidual()) {
         continue;
       }
-      CudnnPlan.Search search = new CudnnPlan.Search(properties);
+      CudnnPlan.Search search = new CudnnPlan.Search(properties, k.dtype() == DType.F32);
       CudnnPlan plan = search.find(ConvPlans.graph(k, f));
       if (plan != null) {
         plan.close();
@@ -144,17 +164,31 @@ class CudnnPlansTest {
       reasons.append(f).append(": ").append(search.reasons());
     }
     row.add(device, "none");
-    without.add(device + " " + k + ": " + reasons);
+    if (k.dtype() != DType.F32) {
+      without.add(device + " " + k + ": " + reasons);
+    }
+  }
+
+  /** Models' first and last layers are a kind of their own. */
+  private static String widths(long in, long out) {
+    return in < 32 ? "to " + out : out < 32 ? "from " + in : "";
   }
 
   private void attention(
       DescribedDevice device, Descriptor properties, SdpaPlans.Key k, Set<String> models) {
-    String kind =
-        String.format("%3d | %d", k.width(), k.heads()) + (k.keys() == 77 ? " | text" : " | image");
-    Row row = attentions.computeIfAbsent(kind, n -> new Row());
+    String key =
+        cells(
+            k.dtype(),
+            " | " + String.format("%3d", k.width()) + (k.keys() == 77 ? " | text" : " | picture"));
+    Row row = attentions.computeIfAbsent(key, n -> new Row());
     row.models.addAll(models);
-    CudnnPlan.Search search = new CudnnPlan.Search(properties);
-    CudnnPlan plan = k.isEligible() ? search.find(SdpaPlans.graph(k)) : null;
+    row.sizes.add(List.of(k.heads()));
+    if (!k.isEligible()) {
+      row.add(device, "ours");
+      return;
+    }
+    CudnnPlan.Search search = new CudnnPlan.Search(properties, false);
+    CudnnPlan plan = search.find(SdpaPlans.graph(k));
     if (plan == null) {
       row.add(device, "none");
       without.add(device + " " + k + ": " + search.reasons());
@@ -165,39 +199,65 @@ class CudnnPlansTest {
   }
 
   private String text(PlanShapes shapes) {
+    long v = cudnnGetVersion();
     StringBuilder s = new StringBuilder();
     s.append("# cuDNN's plans\n\n");
-    s.append("Made by `./mvnw verify -Pcudnn-plans -Dcudnn.folders=...` with cuDNN ");
-    long v = cudnnGetVersion();
-    s.append(v / 10000 + "." + v / 100 % 100 + "." + v % 100);
-    s.append(", for GPUs that were described and not there: plans were found and compiled, and");
-    s.append(" nothing ran.\n\n");
-    s.append("float16, pictures of ").append(PlanShapes.SIZES).append(" pixels a side on ");
-    s.append(PlanShapes.RANKS).append(" ranks, with the batch split and not, all steps. Equal");
-    s.append(" shapes count once: ").append(shapes.convolutions().size());
-    s.append(" convolutions, ").append(shapes.attentions().size()).append(" attentions.");
-    s.append(" Convolutions of one pixel are cuBLASLt's. The VAE up to 2048 pixels: above, its");
-    s.append(" tensors have more than 2^31 elements, and it works in tiles of smaller shapes.\n\n");
-    s.append("\"fused\": all that is added is part of the plan; \"bias fused\": the rest is added");
-    s.append(" by a kernel of ours; \"plain\": everything is; \"none\": a product of patches.\n\n");
-    s.append("| convolution | channels | added | models | shapes | A100 | H100 | B200 |\n");
-    s.append("|---|---|---|---|---|---|---|---|\n");
-    rows(s, convolutions);
-    s.append("\n| head width | heads | keys | models | shapes | A100 | H100 | B200 |\n");
-    s.append("|---|---|---|---|---|---|---|---|\n");
-    rows(s, attentions);
+    s.append("What cuDNN ").append(v / 10000 + "." + v / 100 % 100 + "." + v % 100);
+    s.append(" says to what the CUDA backend asks of it, for GPUs that were described to it and");
+    s.append(" not there: execution plans were found and\ncompiled, and nothing ran. So this says");
+    s.append(" what is supported, and nothing of numbers or speed. Made by\n\n");
+    s.append("    ./mvnw -B verify -Pcudnn-plans -Dcudnn.folders=...\n\n");
+    s.append("Pictures are squares of ").append(list(PlanShapes.SIZES));
+    s.append(" pixels a side, on ").append(list(PlanShapes.RANKS));
+    s.append(" ranks, with the batch split and not, all steps, and the VAE's decoder and\n");
+    s.append("encoder on one; in bfloat16 and float32 ").append(PlanShapes.OTHER_SIZE);
+    s.append(" pixels on one rank. Equal shapes count once: ");
+    s.append(shapes.convolutions().size()).append(" convolutions, ");
+    s.append(shapes.attentions().size()).append(" attentions. Engines are taken only\n");
+    s.append("if results don't change from run to run and sums are kept in float32, in float32");
+    s.append(" only those that don't multiply in TF32 or lower.\n\n");
+    s.append("## Convolutions\n\n");
+    s.append("Those of one pixel are cuBLASLt's. \"by 2\" is the stride. What has more than");
+    s.append(" 2^31 elements is convolved in bands of rows, which are the shapes here.\n");
+    s.append("\"fused\": all that is added is part of the plan; \"bias fused\": the rest is");
+    s.append(" added by a kernel of ours; \"plain\": everything is; \"none\": a product of");
+    s.append(" patches.\nA number behind it counts shapes.\n\n");
+    s.append("| type | convolution | added | channels | models | shapes | A100 | H100 | B200 |\n");
+    s.append("|---|---|---|---|---|---|---|---|---|\n");
+    convolutions.forEach((kind, row) -> row(s, kind, pairs(row), row));
+    s.append("\n## Attentions\n\n");
+    s.append("\"ours\": not asked for, because the backend's own kernel computes it.\n\n");
+    s.append("| type | head width | keys | heads | models | shapes | A100 | H100 | B200 |\n");
+    s.append("|---|---|---|---|---|---|---|---|---|\n");
+    attentions.forEach(
+        (kind, row) ->
+            row(s, kind + " | ", list(row.sizes.stream().map(l -> l.get(0)).toList()), row));
     return s.toString();
   }
 
-  private static void rows(StringBuilder s, Map<String, Row> rows) {
-    rows.forEach(
-        (kind, row) -> {
-          s.append("| ").append(kind.replaceAll(" +", " ").trim());
-          s.append(" | ").append(PlanShapes.names(row.models)).append(" | ").append(row.shapes());
-          for (DescribedDevice d : DescribedDevice.values()) {
-            s.append(" | ").append(row.cell(d));
-          }
-          s.append(" |\n");
-        });
+  private static String list(List<?> numbers) {
+    return numbers.stream().map(String::valueOf).collect(Collectors.joining(", "));
+  }
+
+  /** "320 to 640" where there are few, else the span. */
+  private static String pairs(Row row) {
+    if (row.sizes.size() <= 3) {
+      return row.sizes.stream()
+          .map(l -> l.get(0) + " to " + l.get(1))
+          .collect(Collectors.joining(", "));
+    }
+    LongSummaryStatistics all =
+        row.sizes.stream().flatMap(List::stream).mapToLong(l -> l).summaryStatistics();
+    return row.sizes.size() + " pairs of " + all.getMin() + " .. " + all.getMax();
+  }
+
+  private static void row(StringBuilder s, String kind, String sizes, Row row) {
+    String cells = kind.substring(1).replaceAll(" +", " ").replaceAll("[|] (to|from) \\d+$", "| ");
+    s.append("| ").append(cells.trim()).append(' ').append(sizes);
+    s.append(" | ").append(PlanShapes.names(row.models)).append(" | ").append(row.shapes());
+    for (DescribedDevice d : DescribedDevice.values()) {
+      s.append(" | ").append(row.cell(d));
+    }
+    s.append(" |\n");
   }
 }

@@ -38,8 +38,8 @@ final class PlanShapes {
 
   static final List<Integer> RANKS = List.of(1, 2, 4, 8);
 
-  /** Above this a VAE's tensors have more than 2^31 elements: it works in tiles then. */
-  private static final int LARGEST_VAE = 2048;
+  /** Of types other than float16. */
+  static final int OTHER_SIZE = 1024;
 
   private final Map<ConvPlans.Key, Set<String>> convolutions =
       Collections.synchronizedMap(new LinkedHashMap<>());
@@ -56,24 +56,36 @@ final class PlanShapes {
     return attentions;
   }
 
-  /** Those of SD 1.5, SD 2 and SDXL. */
+  /** Those of SD 1.5, SD 2 and SDXL: all in float16, and one size on one rank in other types. */
   static PlanShapes all() {
     PlanShapes shapes = new PlanShapes();
     ModelConfig sd15 = config("sd15/unet");
-    shapes.unet("SD 1.5", UNetConfig.of(sd15));
-    shapes.unet(
-        "SD 2",
-        UNetConfig.of(
-            sd15.with(
-                Map.of(
-                    "attention_head_dim",
-                    List.of(5, 10, 20, 20),
-                    "cross_attention_dim",
-                    1024,
-                    "use_linear_projection",
-                    true))));
-    shapes.unet("SDXL", UNetConfig.of(config("sdxl/unet")));
-    shapes.vae("VAE", AutoencoderKLConfig.of(config("sdxl/vae")));
+    Map<String, Object> sd2 =
+        Map.of(
+            "attention_head_dim",
+            List.of(5, 10, 20, 20),
+            "cross_attention_dim",
+            1024,
+            "use_linear_projection",
+            true);
+    Map<String, UNetConfig> unets = new LinkedHashMap<>();
+    unets.put("SD 1.5", UNetConfig.of(sd15));
+    unets.put("SD 2", UNetConfig.of(sd15.with(sd2)));
+    unets.put("SDXL", UNetConfig.of(config("sdxl/unet")));
+    AutoencoderKLConfig vae = AutoencoderKLConfig.of(config("sdxl/vae"));
+    for (int size : SIZES) {
+      unets.forEach(
+          (model, unet) -> {
+            for (int ranks : RANKS) {
+              shapes.unet(model, unet, DType.F16, size, ranks);
+            }
+          });
+      shapes.vae("VAE", vae, DType.F16, size);
+    }
+    for (DType dtype : List.of(DType.BF16, DType.F32)) {
+      unets.forEach((model, unet) -> shapes.unet(model, unet, dtype, OTHER_SIZE, 1));
+      shapes.vae("VAE", vae, dtype, OTHER_SIZE);
+    }
     return shapes;
   }
 
@@ -89,33 +101,25 @@ final class PlanShapes {
     }
   }
 
-  private void unet(String model, UNetConfig unet) {
-    for (int size : SIZES) {
-      for (int ranks : RANKS) {
-        for (boolean split : new boolean[] {true, false}) {
-          DistriConfig config =
-              DistriConfig.builder().height(size).width(size).splitBatch(split).build();
-          Workload w = new Workload(unet, config, 8, 1, DType.F16, 10);
-          Recorder.record(w, ranks, b -> observe(b, model));
-        }
-      }
+  private void unet(String model, UNetConfig unet, DType dtype, int size, int ranks) {
+    for (boolean split : new boolean[] {true, false}) {
+      DistriConfig config =
+          DistriConfig.builder().height(size).width(size).splitBatch(split).build();
+      Workload w = new Workload(unet, config, 8, 1, dtype, 10);
+      Recorder.record(w, ranks, b -> observe(b, model));
     }
   }
 
-  private void vae(String model, AutoencoderKLConfig config) {
-    for (int size : SIZES) {
-      if (size <= LARGEST_VAE) {
-        Recorder.run(
-            DType.F16,
-            (b, weights) -> {
-              try (AutoencoderKL vae =
-                  new AutoencoderKL(config, new Layers(observe(b, model), weights))) {
-                vae.decode(NdArray.zeros(1, config.latentChannels(), size / 8, size / 8));
-                vae.encode(NdArray.zeros(1, 3, size, size));
-              }
-            });
-      }
-    }
+  private void vae(String model, AutoencoderKLConfig config, DType dtype, int size) {
+    Recorder.run(
+        dtype,
+        (b, weights) -> {
+          try (AutoencoderKL vae =
+              new AutoencoderKL(config, new Layers(observe(b, model), weights))) {
+            vae.decode(NdArray.zeros(1, config.latentChannels(), size / 8, size / 8));
+            vae.encode(NdArray.zeros(1, 3, size, size));
+          }
+        });
   }
 
   /** The backend, its convolutions and attentions noted. */
@@ -148,18 +152,19 @@ final class PlanShapes {
     Tensor out = (Tensor) a[5];
     boolean apart = residual == null || residual.storage() != out.storage();
     if (w.shape().dim(2) * w.shape().dim(3) > 1 || geometry.stride() > 1) {
-      add(
-          convolutions,
-          ConvPlans.Key.of(
-              x,
-              w.shape(),
-              true,
-              geometry,
-              apart ? channelBias : null,
-              apart ? residual : null,
-              out,
-              Tensor::byteOffset),
-          model);
+      ConvOps.parts(
+          x,
+          w.shape().size(2),
+          geometry,
+          apart ? channelBias : null,
+          apart ? residual : null,
+          out,
+          CudaContext.LARGEST,
+          (part, g, c, r, to) ->
+              add(
+                  convolutions,
+                  ConvPlans.Key.of(part, w.shape(), true, g, c, r, to, Tensor::byteOffset),
+                  model));
     }
   }
 

@@ -14,7 +14,9 @@ import io.github.distrifuser.pipelines.sdxl.DistriSDXLPipeline;
 import io.github.distrifuser.random.Generator;
 import io.github.distrifuser.random.TorchGenerator;
 import io.github.distrifuser.schedulers.SchedulerKind;
+import io.github.distrifuser.tensor.DType;
 import io.github.distrifuser.tensor.NdArray;
+import io.github.distrifuser.weights.HalfFloats;
 import io.github.distrifuser.weights.SafetensorsFile;
 import io.github.distrifuser.weights.WeightTensor;
 import java.io.IOException;
@@ -141,10 +143,33 @@ public final class PipelineCase {
                 optional(f, "negative_pooled_prompt_embeds")));
       }
     }
+    return b.generators(generators());
+  }
+
+  private List<Generator> generators() {
     List<Double> seeds =
         spec.hasNonNull("seed") ? List.of(spec.get("seed").asDouble()) : numbers("seeds");
-    b.generators(seeds.stream().map(x -> (Generator) new TorchGenerator(x.longValue())).toList());
-    return b;
+    return seeds.stream().map(x -> (Generator) new TorchGenerator(x.longValue())).toList();
+  }
+
+  /** Draws in float32 and rounds, as make/half.py does: in 16 bits torch draws other numbers. */
+  private record FloatDraws(Generator floats) implements Generator {
+    @Override
+    public long initialSeed() {
+      return floats.initialSeed();
+    }
+
+    @Override
+    public float[] randn(DType dtype, long... shape) {
+      float[] drawn = floats.randn(shape);
+      for (int i = 0; i < drawn.length; i++) {
+        drawn[i] =
+            dtype == DType.F16
+                ? HalfFloats.f16ToFloat(HalfFloats.floatToF16(drawn[i]))
+                : HalfFloats.bf16ToFloat(HalfFloats.floatToBf16(drawn[i]));
+      }
+      return drawn;
+    }
   }
 
   private static @Nullable NdArray optional(SafetensorsFile f, String tensor) {
@@ -173,20 +198,23 @@ public final class PipelineCase {
   /** Runs the case and compares every step, the last latents and, where there are any, pictures. */
   public void check(DistriPipeline pipeline) {
     List<NdArray> steps = new ArrayList<>();
-    PipelineOutput out = run(pipeline, steps);
+    PipelineOutput out = run(pipeline, request(), steps);
     compare(out, steps);
   }
 
   /** Runs the case and compares the last latents with what 16 bits allow. */
   public void check(DistriPipeline pipeline, HalfErrors limits) {
-    PipelineOutput out = run(pipeline, new ArrayList<>());
+    GenerationRequest.Builder request = request();
+    request.generators(generators().stream().map(g -> (Generator) new FloatDraws(g)).toList());
+    PipelineOutput out = run(pipeline, request, new ArrayList<>());
     try (SafetensorsFile f = ReferenceModels.tensors(name)) {
       limits.assertWithin(name + HALF_SUFFIX, ReferenceModels.array(f, LATENTS), out.latents());
     }
   }
 
   /** Runs the case as diffusers did; the latents after each step are added to the list. */
-  private PipelineOutput run(DistriPipeline pipeline, List<NdArray> steps) {
+  private PipelineOutput run(
+      DistriPipeline pipeline, GenerationRequest.Builder request, List<NdArray> steps) {
     for (JsonNode setting : spec.path("vae")) {
       switch (setting.asText()) {
         case "enable_tiling" -> pipeline.vae().enableTiling();
@@ -202,7 +230,7 @@ public final class PipelineCase {
             others.forEach(s::replace);
           }
         };
-    return pipeline.generate(request().callbackOnStepEnd(callback).build());
+    return pipeline.generate(request.callbackOnStepEnd(callback).build());
   }
 
   /** What the case's callback replaces, by name. */

@@ -16,7 +16,7 @@ final class Pending implements ExecutionCondition {
 
   private static final Set<String> DONE = new HashSet<>();
 
-  /** Reads the finished cases' ids, one a line. */
+  /** Reads ids and names of the finished cases, one a line. */
   static void read(Path file) {
     try {
       DONE.addAll(Files.readAllLines(file));
@@ -25,9 +25,14 @@ final class Pending implements ExecutionCondition {
     }
   }
 
-  /** Whether a case is still to be run. */
-  static boolean isPending(String id) {
-    return !DONE.contains(id);
+  /** Whether a case is still to be run, by its id or its name. */
+  static boolean isPending(String idOrName) {
+    return !DONE.contains(idOrName);
+  }
+
+  /** Whether this is the section's first process. */
+  static boolean all() {
+    return DONE.isEmpty();
   }
 
   @Override

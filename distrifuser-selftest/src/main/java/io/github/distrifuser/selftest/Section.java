@@ -23,6 +23,7 @@ record Section(String name, @Nullable Class<?> suite, DType dtype, int size) {
     add(all, "operators", quick, Operators.F32.class, Operators.F16.class, Operators.Bf16.class);
     add(all, "models", quick, Models.F32.class, Models.F16.class, Models.Bf16.class);
     add(all, "pipelines", quick, Pictures.F32.class, Pictures.F16.class, Pictures.Bf16.class);
+    all.add(of("ranks", DType.F32, Ranks.class));
     add(all, "memory", quick, Memory.F32.class, Memory.F16.class, Memory.Bf16.class);
     for (int size : model.sizes(quick)) {
       all.add(new Section(BENCHMARK + size, null, DType.F16, size));

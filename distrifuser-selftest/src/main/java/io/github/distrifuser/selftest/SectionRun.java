@@ -13,6 +13,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -87,7 +88,7 @@ final class SectionRun {
     Path events = work.resolve(section + "." + number + ".events");
     Path log = work.resolve(section + "." + number + ".log");
     Path done = work.resolve(section + ".done");
-    Files.write(done, cases.stream().map(CaseResult::id).toList());
+    Files.write(done, cases.stream().flatMap(c -> Stream.of(c.id(), c.name())).toList());
     Process process =
         new ProcessBuilder(command(events, done))
             .redirectErrorStream(true)

@@ -46,7 +46,7 @@ final class SuiteRunner implements TestExecutionListener {
         .execute(
             LauncherDiscoveryRequestBuilder.request().selectors(selectClass(suite)).build(),
             listener);
-    if (listener.cases == 0) {
+    if (listener.cases == 0 && Pending.all()) {
       throw new IllegalStateException(section + " has no cases");
     }
   }

@@ -148,6 +148,15 @@ class BundleTest {
     }
   }
 
+  private static JsonNode section(JsonNode report, String name) {
+    for (JsonNode s : report.get("sections")) {
+      if (s.get("name").asText().equals(name)) {
+        return s;
+      }
+    }
+    throw new AssertionError("no section " + name + " in " + report);
+  }
+
   @Test
   void theQuickTestPassesWithoutJavaOnThePath() throws Exception {
     Path file = WORK.resolve("quick.json");
@@ -162,16 +171,13 @@ class BundleTest {
     for (String type : List.of("float32", "float16")) {
       for (String kind : List.of("operators", "models", "pipelines", "memory")) {
         String name = kind + "_" + type;
-        JsonNode section = null;
-        for (JsonNode s : r.get("sections")) {
-          section = s.get("name").asText().equals(name) ? s : section;
-        }
-        assertTrue(section != null && section.get("passed").asInt() > 1, name + " in " + e.out);
+        assertTrue(section(r, name).get("passed").asInt() > 1, name + " in " + e.out);
       }
       String peak = "memory_" + type + ": peak_bytes_of_tensors";
       assertTrue(r.get("memory").get(peak).asLong() > 1000, peak);
     }
     assertEquals("tiny", r.at("/benchmark/model").asText());
+    assertEquals(3, section(r, "ranks_float32").get("passed").asInt(), e.out);
     JsonNode row = r.at("/benchmark/rows/0");
     assertEquals(64, row.get("size").asInt());
     assertTrue(row.get("teraflops").asDouble() > 0);

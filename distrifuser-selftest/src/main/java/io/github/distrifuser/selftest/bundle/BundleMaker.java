@@ -6,6 +6,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.util.List;
+import java.util.Set;
 import java.util.spi.ToolProvider;
 import java.util.stream.Stream;
 
@@ -15,16 +16,17 @@ import java.util.stream.Stream;
  * the folder, which must not exist, the script, the folder of the reference cases, and the license.
  */
 public final class BundleMaker {
-  /** What the class path uses of Java, tried by the test of the bundle. */
+  /** What the self-test uses of Java; the bundle's test shows whether it is enough. */
   private static final List<String> MODULES =
       List.of(
           "java.base",
-          "java.desktop", // BufferedImage and ImageIO
-          "java.logging",
+          "java.logging", // JUnit, JNA
           "java.management",
-          "java.net.http",
-          "java.sql", // Jackson knows its types
           "jdk.unsupported"); // sun.misc.Unsafe, for Netty
+
+  /** Folders of cases that need no device. */
+  private static final Set<String> WITHOUT_DEVICE =
+      Set.of("metrics", "rng", "schedulers", "scheduler_options", "tokens");
 
   private BundleMaker() {}
 
@@ -40,7 +42,7 @@ public final class BundleMaker {
     int number = 0;
     for (String entry : System.getProperty("java.class.path").split(File.pathSeparator)) {
       Path from = Path.of(entry);
-      if (Files.exists(from) && !BundleRules.leftOut(from)) {
+      if (!entry.isBlank() && Files.exists(from) && !BundleRules.leftOut(from)) {
         Jars.copy(from, lib.resolve("%02d-%s".formatted(number++, BundleRules.jarName(from))));
       }
     }
@@ -76,9 +78,14 @@ public final class BundleMaker {
     }
   }
 
+  private static boolean taken(Path p) {
+    return !WITHOUT_DEVICE.contains(p.getFileName().toString())
+        && !WITHOUT_DEVICE.contains(p.getParent().getFileName().toString());
+  }
+
   private static void copyTree(Path from, Path to) throws IOException {
     try (Stream<Path> tree = Files.walk(from)) {
-      for (Path p : tree.sorted().toList()) {
+      for (Path p : tree.filter(BundleMaker::taken).sorted().toList()) {
         Path target = to.resolve(from.relativize(p).toString());
         if (Files.isDirectory(p)) {
           Files.createDirectories(target);

@@ -9,7 +9,7 @@ final class BundleRules {
   /** Jars that are left out whole. */
   private static final Pattern JARS =
       Pattern.compile(
-          "(dnnl|opencl|parquet|hadoop|xchart|VectorGraphics2D|animated-gif|pdfbox|jmh)[-_].*");
+          "(dnnl|opencl|parquet|hadoop|xchart|VectorGraphics2D|animated-gif|pdfbox|jmh|ejml)[-_].*");
 
   /** Natives that CUDA's path loads; NVRTC is the target's, for it fills a bundle alone. */
   private static final Pattern CUDA_NATIVES =
