@@ -58,6 +58,9 @@ public final class Cuda {
             preload(libraries, w.file());
           }
         }
+        if (!packaged(CudaLibraries.NVRTC)) {
+          libraries.nvrtcBuiltins().forEach(p -> System.load(p.toString()));
+        }
         Loader.load(org.bytedeco.cuda.global.cudart.class);
         for (CudaLibraries.Wanted w : CudaLibraries.WANTED) {
           preload(libraries, w.file());

@@ -24,6 +24,10 @@ final class SectionRun {
   /** Processes that a section may use up. */
   private static final int MOST_PROCESSES = 40;
 
+  /** How the properties begin that a section's process gets from this one. */
+  private static final List<String> HANDED_ON =
+      List.of("distrifuser.", "org.bytedeco.", "org.slf4j.", "DJL_", "jna.", "java.library.path");
+
   private static final long LOOK_MS = 200;
   private static final int TAIL_LINES = 15;
 
@@ -188,10 +192,7 @@ final class SectionRun {
     List<String> line = new ArrayList<>();
     line.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
     for (String name : System.getProperties().stringPropertyNames()) {
-      if (name.startsWith("distrifuser.")
-          || name.startsWith("org.bytedeco.")
-          || name.startsWith("org.slf4j.")
-          || name.equals("java.library.path")) {
+      if (HANDED_ON.stream().anyMatch(name::startsWith)) {
         line.add("-D" + name + "=" + System.getProperty(name));
       }
     }
