@@ -29,7 +29,7 @@ import org.junit.jupiter.api.Test;
  * The bundle as another machine would have it: unpacked into a folder of its own and started
  * without Java on the path, on libraries that stand in for CUDA's.
  */
-@Tag("cuda-standin")
+@Tag("gpu-bundle")
 class BundleTest {
   private static final Path ROOT = Path.of(System.getProperty("distrifuser.root", ""));
   private static final Path WORK = Path.of(System.getProperty("distrifuser.work", ""));
@@ -50,7 +50,7 @@ class BundleTest {
     for (String file : List.of("libnvrtc.so.13", "libnvrtc-builtins.so.13.1")) {
       String resource = "org/bytedeco/cuda/linux-x86_64/" + file;
       try (InputStream in = BundleTest.class.getClassLoader().getResourceAsStream(resource)) {
-        assertTrue(in != null, "no " + resource + ": -Pcuda-standin brings it");
+        assertTrue(in != null, "no " + resource + ": -Pgpu-bundle brings it");
         Files.copy(in, LIBRARIES.resolve(file));
       }
     }
