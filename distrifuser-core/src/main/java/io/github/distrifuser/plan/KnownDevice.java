@@ -3,6 +3,7 @@ package io.github.distrifuser.plan;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Devices by name, with the figures of their makers: multiplications and additions a second by the
@@ -91,6 +92,25 @@ public enum KnownDevice {
         "unknown device '" + name + "': choose from " + String.join(", ", choices));
   }
 
+  /**
+   * The device that calls itself so, or null: {@code NVIDIA H100 80GB HBM3} is {@link #H100}, and
+   * its variants with other figures (PCIe, NVL, laptops) are none of these.
+   */
+  public static @Nullable KnownDevice ofDriverName(String name) {
+    String n = name.replaceFirst("^NVIDIA ", "").replaceFirst("^GeForce ", "");
+    if (n.startsWith("A100")) {
+      return A100; // all multiply as fast
+    }
+    return switch (n) {
+      case "H100 80GB HBM3" -> H100;
+      case "H200" -> H200;
+      case "RTX 3090" -> RTX_3090;
+      case "RTX 4090" -> RTX_4090;
+      case "L4" -> L4;
+      default -> null;
+    };
+  }
+
   private static String plain(String name) {
     return name.toLowerCase(Locale.ROOT).replaceAll("[ _-]", "").replaceFirst("^rtx", "");
   }
@@ -98,6 +118,13 @@ public enum KnownDevice {
   /** As tables call it. */
   public String tableName() {
     return tableName;
+  }
+
+  /**
+   * Multiplications and additions a second of the tensor cores, in 16 bits and without sparsity.
+   */
+  public double tensorFlops() {
+    return flops;
   }
 
   /** Bytes of its memory. */

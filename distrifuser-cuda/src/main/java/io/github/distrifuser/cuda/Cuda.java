@@ -45,8 +45,22 @@ public final class Cuda {
       if (missing != null) {
         return missing;
       }
+      for (CudaLibraries.Wanted w : CudaLibraries.PACKAGED) {
+        missing = packaged(w.file()) ? null : libraries.missing(w);
+        if (missing != null) {
+          return missing;
+        }
+      }
       try {
         preload(libraries, CudaLibraries.DRIVER);
+        for (CudaLibraries.Wanted w : CudaLibraries.PACKAGED) {
+          if (!packaged(w.file())) {
+            preload(libraries, w.file());
+          }
+        }
+        if (!packaged(CudaLibraries.NVRTC)) {
+          libraries.nvrtcBuiltins().forEach(p -> System.load(p.toString()));
+        }
         Loader.load(org.bytedeco.cuda.global.cudart.class);
         for (CudaLibraries.Wanted w : CudaLibraries.WANTED) {
           preload(libraries, w.file());
@@ -61,6 +75,12 @@ public final class Cuda {
             + ": "
             + String.valueOf(e.getMessage()).replace('\n', ' ');
       }
+    }
+
+    /** Whether a library is in the jars, from which JavaCPP loads it. */
+    private static boolean packaged(String file) {
+      return Cuda.class.getResource("/org/bytedeco/cuda/" + Loader.getPlatform() + "/" + file)
+          != null;
     }
 
     /** Loads a library from where it was found, so that those that need it find it loaded. */
@@ -120,7 +140,7 @@ public final class Cuda {
     return what + " is too old: found " + unit + found + ", needed " + unit + needed + " or newer";
   }
 
-  private static String cuda(int version) {
+  static String cuda(int version) {
     return version / 1000 + "." + version % 1000 / 10;
   }
 

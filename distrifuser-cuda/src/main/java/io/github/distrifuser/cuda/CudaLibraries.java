@@ -43,6 +43,14 @@ final class CudaLibraries {
           new Wanted("libcudnn_cnn.so.9", "cuDNN 9"),
           new Wanted("libcudnn_adv.so.9", "cuDNN 9"));
 
+  static final String NVRTC = "libnvrtc.so.13";
+
+  /** Libraries that come with the jars as a rule, and else are looked for here. */
+  static final List<Wanted> PACKAGED =
+      List.of(
+          new Wanted("libcudart.so.13", "CUDA's runtime 13"),
+          new Wanted(NVRTC, "NVRTC 13"));
+
   /** Several ranks need it, each of which has a GPU of its own. */
   static final Wanted NCCL = new Wanted("libnccl.so.2", "NCCL 2");
 
@@ -156,6 +164,16 @@ final class CudaLibraries {
       }
     }
     return null;
+  }
+
+  /**
+   * NVRTC's second library, which it opens by name and does not look for beside itself; none where
+   * NVRTC is not in our folders.
+   */
+  List<Path> nvrtcBuiltins() {
+    Path nvrtc = find(NVRTC);
+    Path folder = nvrtc == null ? null : nvrtc.getParent();
+    return folder == null ? List.of() : children(folder, "libnvrtc-builtins.so.13");
   }
 
   /** Null where the driver's library is here; else what to tell the user. */

@@ -9,6 +9,7 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -61,6 +62,15 @@ class CudaLibrariesTest {
     assertEquals(blas.toAbsolutePath(), all.find("libcublasLt.so.13"));
     assertEquals(dnn.toAbsolutePath(), all.find("libcudnn_graph.so.9"));
     assertNull(search(Map.of(), Map.of()).find("libcublasLt.so.13"));
+  }
+
+  @Test
+  void whatTheCompilerOpensIsFoundBesideIt() throws IOException {
+    assertEquals(List.of(), search(Map.of(), Map.of()).nvrtcBuiltins());
+    put("usr/lib64/libnvrtc.so.13");
+    Path builtins = put("usr/lib64/libnvrtc-builtins.so.13.0");
+    put("usr/lib64/libnvrtc-builtins.alt.so.13.0");
+    assertEquals(List.of(builtins), search(Map.of(), Map.of()).nvrtcBuiltins());
   }
 
   @Test

@@ -7,8 +7,11 @@ import io.github.distrifuser.cuda.kernels.ArgumentKind;
 import io.github.distrifuser.cuda.kernels.EmulatedKernels;
 import io.github.distrifuser.cuda.kernels.Kernel;
 import io.github.distrifuser.cuda.kernels.KernelLibrary;
+import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
 
 /** The simulated device behind the stand-in libraries, as tests see it. */
 public final class Standin {
@@ -87,14 +90,38 @@ public final class Standin {
         throw new IllegalStateException(core.standin_reports());
       }
       for (Kernel k : KernelLibrary.kernels()) {
-        StringBuilder kinds = new StringBuilder();
-        k.arguments()
-            .forEach(
-                a -> kinds.append(a.kind() == ArgumentKind.POINTER ? "p" : "" + a.kind().bytes()));
-        core.standin_signature(k.name(), kinds.toString());
+        core.standin_signature(k.name(), kinds(k));
       }
       return core;
     }
+  }
+
+  private static String kinds(Kernel k) {
+    StringBuilder kinds = new StringBuilder();
+    k.arguments()
+        .forEach(a -> kinds.append(a.kind() == ArgumentKind.POINTER ? "p" : "" + a.kind().bytes()));
+    return kinds.toString();
+  }
+
+  /**
+   * Builds everything for processes that know nothing of stand-ins.
+   *
+   * @param signatures a file to be written, which such processes read
+   * @return environment variables for them (environment.cpp says which others there are)
+   */
+  public static Map<String, String> build(Path signatures) throws IOException {
+    StandinBuild.build();
+    List<String> lines =
+        KernelLibrary.kernels().stream().map(k -> k.name() + " " + kinds(k)).toList();
+    Files.write(signatures, lines);
+    return Map.of(
+        "STANDIN_EMULATION", EmulatedKernels.library().toString(),
+        "STANDIN_SIGNATURES", signatures.toString());
+  }
+
+  /** Where the libraries are once they are built. */
+  public static Path folder() {
+    return StandinBuild.FOLDER;
   }
 
   /** Builds and loads everything, once a process. */

@@ -68,7 +68,8 @@ final class StandinBuild {
                 new Unit(SOURCES.resolve("capture.cpp"), options("default")),
                 new Unit(SOURCES.resolve("clock.cpp"), options("default")),
                 new Unit(SOURCES.resolve("device.cpp"), options("default")),
-                new Unit(SOURCES.resolve("math.cpp"), options("default"))),
+                new Unit(SOURCES.resolve("math.cpp"), options("default")),
+                new Unit(SOURCES.resolve("environment.cpp"), options("default"))),
             List.of("-shared", "-Wl,-soname," + CORE, "-ldl"),
             inputs());
     place(core, CORE);
