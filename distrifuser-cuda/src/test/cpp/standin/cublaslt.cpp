@@ -152,7 +152,7 @@ void multiply(const Desc& d, const Layout& a, const void* pa, const Layout& b, c
 EXPORT size_t cublasLtGetVersion() { return cublasVersion; }
 
 EXPORT int cublasLtCreate(void** handle) {
-  if (entered()) {
+  if (entered() || unsafe()) {
     return 1;
   }
   *handle = new char;
@@ -303,10 +303,12 @@ EXPORT int cublasLtMatmul(void*, const Desc* d, const float* alpha, const void* 
   if (d->epilogue == 4) {
     touches.push_back({d->bias, out->rows * width(typeOf(out->type))});
   }
+  Cost cost;
+  cost.flops = 2.0 * out->rows * out->cols * a->rows * out->batches;
   return enqueue(stream, "cublasLtMatmul", touches, [=, d = *d, a = *a, b = *b, c = *c, out = *out, beta = *beta, halves = algorithm->halves != 0] {
     multiply(d, a, pa, b, pb, beta, c, pc, out, pd, halves);
     return static_cast<int>(SUCCESS);
-  }) == SUCCESS
+  }, cost) == SUCCESS
              ? OK
              : 13;
 }

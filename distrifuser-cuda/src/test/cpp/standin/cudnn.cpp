@@ -380,7 +380,7 @@ EXPORT void cudnnGetLastErrorString(char* text, size_t size) {
 
 EXPORT int cudnnCreate(void** handle) {
   Lock lock(mutex);
-  if (entered()) {
+  if (entered() || unsafe()) {
     return FAILED;
   }
   *handle = new char;
@@ -597,6 +597,13 @@ EXPORT int cudnnBackendExecute(void* handle, Descriptor* p, Descriptor* v) {
     return fail(BAD, "a tensor without a pointer, or at one that is aligned to less than it says");
   }
   const int engine = configuration->engine;
+  Cost cost;
+  for (const Convolution& c : graph->convolutions) {
+    cost.flops += 2.0 * c.y.elements() / c.y.dims[1] * c.w.elements();
+  }
+  for (const Attention& a : graph->attentions) {
+    cost.flops += 2.0 * a.q.elements() * a.k.dims[2] + 2.0 * a.o.elements() * a.k.dims[2];
+  }
   const int status = enqueue(handles[handle], "cudnnBackendExecute", touches, [=] {
     for (const Convolution& c : graph->convolutions) {
       running->run(c, engine);
@@ -608,6 +615,6 @@ EXPORT int cudnnBackendExecute(void* handle, Descriptor* p, Descriptor* v) {
       running->run(a, scale);
     }
     return static_cast<int>(SUCCESS);
-  });
+  }, cost);
   return status == SUCCESS ? OK : FAILED;
 }

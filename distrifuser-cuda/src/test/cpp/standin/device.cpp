@@ -1,17 +1,14 @@
-#include "device.hpp"
+#include "queue.hpp"
 #include "math.hpp"
 
 #include <dlfcn.h>
 #include <sys/mman.h>
+#include <unistd.h>
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <deque>
 #include <map>
-#include <memory>
-#include <mutex>
-#include <set>
 
 namespace standin {
 
@@ -19,37 +16,20 @@ int driverVersion = 13010;
 int runtimeVersion = 13010;
 long cudnnVersion = 91900;
 long cublasVersion = 130200;
+int ncclVersion = 22903;
 int refusals = 0;
-long counts[3];
-
-struct Event {
-  uint64_t recorded = 0; // times that a record was asked for
-  uint64_t completed = 0; // the last that has been reached
-};
-
-struct Operation {
-  enum Kind { WORK, RECORD, WAIT, BIRTH, DEATH } kind;
-  const char* what;
-  std::vector<Touch> touches;
-  std::function<int()> run;
-  std::shared_ptr<Event> event;
-  uint64_t version;
-  void* address;
-};
-
-struct Stream {
-  std::deque<Operation> queue;
-};
+long counts[COUNTS];
 
 struct Pool {
+  int device;
   uint64_t reserved = 0;
   uint64_t used = 0;
 };
 
-namespace {
-
 std::recursive_mutex mutex;
-using Lock = std::lock_guard<std::recursive_mutex>;
+std::set<Stream*> streams;
+
+namespace {
 
 struct Block {
   size_t bytes;
@@ -58,11 +38,11 @@ struct Block {
   bool born; // its stream has come to its allocation
   bool dying; // a free has been asked for
   Pool* pool;
+  int device;
 };
 
 std::map<uintptr_t, Block> blocks;
 std::map<uintptr_t, size_t> dead; // start and bytes of what was freed
-std::set<Stream*> streams;
 std::map<Event*, std::shared_ptr<Event>> events;
 std::set<Pool*> pools;
 std::map<std::string, int> objects;
@@ -73,12 +53,15 @@ uint64_t total = 6ull << 30;
 uint64_t used = 0;
 int devices = 1;
 thread_local int device = 0;
-int sticky = SUCCESS;
+constexpr int MOST_DEVICES = 64;
+int sticky[MOST_DEVICES]; // the error that ended each device, or 0
+std::map<int, Order> orders; // by rank of NCCL
 uint64_t dice = 1;
 uint64_t seed = 1;
 long allocationsToFault = 0; // 1: the next and all after it fail
 long launchesToRefuse = 0;
 long launchesToFail = 0;
+int streamNumbers = 0;
 int (*emulate)(const char*, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, size_t, void**) = nullptr;
 const char* (*emulationFailure)() = nullptr;
 
@@ -88,13 +71,6 @@ constexpr unsigned char GUARD = 0xa5;
 constexpr size_t ARENA = 1ull << 42;
 char* arena = nullptr;
 size_t arenaUsed = 0;
-
-uint64_t next() {
-  dice ^= dice << 13;
-  dice ^= dice >> 7;
-  dice ^= dice << 17;
-  return dice;
-}
 
 // Memory at an address that nothing had before, with an unmapped page before and behind.
 void* map(size_t bytes, Block& block) {
@@ -155,13 +131,18 @@ std::string describe(const void* p) {
   return "an address that is not the device's";
 }
 
-bool allowed(const char* what, const Touch& t) {
+// Whether a range is memory that a device may reach; any device where it is -1.
+bool allowed(const char* what, const Touch& t, int by) {
   if (t.bytes == 0) {
     return true;
   }
   const auto* block = find(t.start);
   if (block == nullptr) {
     report(std::string(what) + " touches " + describe(t.start));
+    return false;
+  }
+  if (by >= 0 && !block->second.host && block->second.device != by) {
+    report(std::string(what) + " on device " + std::to_string(by) + " touches memory of device " + std::to_string(block->second.device));
     return false;
   }
   if (!block->second.born) {
@@ -178,17 +159,103 @@ bool allowed(const char* what, const Touch& t) {
 }
 
 bool runnable(const Stream* s) {
-  return !s->queue.empty() && (s->queue.front().kind != Operation::WAIT || s->queue.front().event->completed >= s->queue.front().version);
+  if (s->queue.empty()) {
+    return false;
+  }
+  const Operation& o = s->queue.front();
+  switch (o.kind) {
+  case Operation::WAIT:
+    return o.event->completed >= o.version;
+  case Operation::WORK:
+    return !o.meeting.isBegun() || sticky[s->device] != SUCCESS || isDone(o.meeting);
+  case Operation::GRAPH:
+    return o.launched->left == 0 || sticky[s->device] != SUCCESS || !o.launched->readyNodes().empty();
+  default:
+    return true;
+  }
+}
+
+// Whether what is going on needs others, so that to wait for them is no mistake.
+bool meetingUnderWay() {
+  return std::any_of(streams.begin(), streams.end(), [](Stream* s) {
+    return !s->queue.empty() && (s->queue.front().meeting.isBegun() || (s->queue.front().launched != nullptr && s->queue.front().launched->isMeeting()));
+  });
+}
+
+// Does work, or begins a meeting, unless the device has failed. True when it is over; it ended then.
+bool perform(const Work& work, Meeting& meeting, int on, int lane, uint64_t earliest, uint64_t* end) {
+  *end = earliest;
+  if (sticky[on] != SUCCESS) {
+    return true;
+  }
+  if (meeting.isBegun()) {
+    *end = endOf(work, lane, meeting);
+    return true;
+  }
+  for (const Touch& t : work.touches) {
+    if (!allowed(work.what, t, work.anyDevice ? -1 : on)) {
+      sticky[on] = ILLEGAL_ADDRESS;
+      return true;
+    }
+  }
+  if (work.begin) {
+    begin(work, earliest, meeting);
+    return false;
+  }
+  const int status = timed(work, lane, earliest, end);
+  if (status != SUCCESS) {
+    sticky[on] = status;
+  }
+  return true;
+}
+
+// Runs one node of the graph that a stream has come to.
+void stepGraph(Stream* s) {
+  const std::shared_ptr<Run> run = s->queue.front().launched;
+  const uint64_t now = std::max(s->now, s->queue.front().issued);
+  const std::vector<size_t> ready = run->readyNodes();
+  if (sticky[s->device] != SUCCESS) {
+    run->left = 0;
+  } else if (!ready.empty()) {
+    const size_t n = ready[next() % ready.size()];
+    const Node& node = run->graph->nodes[n];
+    if (perform(node.work, run->meetings[n], s->device, node.lane, run->startOf(n, now), &run->ends[n])) {
+      run->done[n] = 1;
+      run->left--;
+    }
+  }
+  if (run->left == 0) {
+    s->now = now;
+    for (uint64_t end : run->ends) {
+      s->now = std::max(s->now, end);
+    }
+    run->before = nullptr;
+    s->queue.pop_front();
+  }
 }
 
 void step(Stream* s) {
-  Operation o = std::move(s->queue.front());
+  Operation& front = s->queue.front();
+  if (front.kind == Operation::GRAPH) {
+    stepGraph(s);
+    return;
+  }
+  s->now = std::max(s->now, front.issued);
+  if (front.kind == Operation::WORK) {
+    if (perform(front.work, front.meeting, s->device, s->number, s->now, &s->now)) {
+      s->queue.pop_front();
+    }
+    return;
+  }
+  const Operation o = std::move(front);
   s->queue.pop_front();
   switch (o.kind) {
   case Operation::WAIT:
+    s->now = std::max(s->now, o.event->time);
     break;
   case Operation::RECORD:
     o.event->completed = std::max(o.event->completed, o.version);
+    o.event->time = s->now;
     break;
   case Operation::BIRTH:
     blocks.at(reinterpret_cast<uintptr_t>(o.address)).born = true;
@@ -197,25 +264,14 @@ void step(Stream* s) {
     bury(reinterpret_cast<uintptr_t>(o.address));
     break;
   case Operation::WORK:
-    if (sticky != SUCCESS) {
-      break;
-    }
-    for (const Touch& t : o.touches) {
-      if (!allowed(o.what, t)) {
-        sticky = ILLEGAL_ADDRESS;
-        return;
-      }
-    }
-    const int status = o.run();
-    if (status != SUCCESS) {
-      sticky = status;
-    }
+  case Operation::GRAPH:
     break;
   }
 }
 
-// Runs streams until a condition holds. The target is the stream that is waited for, or null.
-int runUntil(Stream* target, const std::function<bool()>& done) {
+// Runs streams until a condition holds; gives the device's error. The target is the stream that is waited for, or null. Where only others can help, which
+// may be other threads, the lock is let go for a while; nobody may hold it twice.
+int runUntil(Stream* target, int on, const std::function<bool()>& done) {
   const unsigned policy = next() % 3; // 0 the target as far as it can, 1 all others first, 2 any
   while (!done()) {
     std::vector<Stream*> ready;
@@ -230,34 +286,39 @@ int runUntil(Stream* target, const std::function<bool()>& done) {
       chosen = target;
     } else if (!ready.empty()) {
       chosen = ready[next() % ready.size()];
+    } else if (meetingUnderWay()) {
+      mutex.unlock();
+      usleep(100);
+      mutex.lock();
+      continue;
     } else {
       report("all streams wait for events that nobody will record");
-      sticky = UNKNOWN;
-      return sticky;
+      sticky[on] = UNKNOWN;
+      return sticky[on];
     }
     step(chosen);
   }
-  return sticky;
+  return sticky[on];
 }
 
-bool allIdle() {
-  return std::all_of(streams.begin(), streams.end(), [](Stream* s) { return s->queue.empty(); });
-}
-
-bool known(Stream* s) {
-  if (streams.count(s) == 0) {
-    report(s == nullptr ? "the default stream is used, which nothing orders" : "a stream is used that does not exist");
-    return false;
+// Runs up to so many steps, of any stream.
+void runSome(unsigned steps) {
+  for (unsigned i = 0; i < steps; i++) {
+    std::vector<Stream*> ready;
+    std::copy_if(streams.begin(), streams.end(), std::back_inserter(ready), runnable);
+    if (ready.empty()) {
+      return;
+    }
+    step(ready[next() % ready.size()]);
   }
-  return true;
 }
 
-bool known(Event* e) {
-  if (events.count(e) == 0) {
-    report("an event is used that does not exist");
-    return false;
-  }
-  return true;
+bool idle(int on) {
+  return std::all_of(streams.begin(), streams.end(), [=](Stream* s) { return s->device != on || s->queue.empty(); });
+}
+
+int runUntilIdle(int on) {
+  return runUntil(nullptr, on, [=] { return idle(on); });
 }
 
 // What the attention kernels compute, with vectors instead of emulated threads: some hundred times faster.
@@ -281,6 +342,31 @@ bool quickly(const std::string& kernel, const std::vector<uint64_t>& a) {
 
 size_t rounded(size_t bytes) { return (bytes + ROUND - 1) / ROUND * ROUND; }
 
+} // namespace
+
+uint64_t next() {
+  dice ^= dice << 13;
+  dice ^= dice >> 7;
+  dice ^= dice << 17;
+  return dice;
+}
+
+bool known(Stream* s) {
+  if (streams.count(s) == 0) {
+    report(s == nullptr ? "the default stream is used, which nothing orders" : "a stream is used that does not exist");
+    return false;
+  }
+  return true;
+}
+
+bool known(Event* e) {
+  if (events.count(e) == 0) {
+    report("an event is used that does not exist");
+    return false;
+  }
+  return true;
+}
+
 bool faulted() {
   if (allocationsToFault > 1) {
     allocationsToFault--;
@@ -289,11 +375,25 @@ bool faulted() {
   return allocationsToFault == 1;
 }
 
-} // namespace
+std::shared_ptr<Event> shared(Event* event) { return events.at(event); }
+
+void push(Stream* stream, Operation operation) {
+  operation.issued = hostCalls();
+  stream->queue.push_back(std::move(operation));
+}
+
+double bytesOf(const std::vector<Touch>& touches) {
+  double sum = 0;
+  for (const Touch& t : touches) {
+    const auto* block = t.bytes == 1 ? find(t.start) : nullptr;
+    sum += block == nullptr ? t.bytes : block->first + block->second.bytes - reinterpret_cast<uintptr_t>(t.start);
+  }
+  return sum;
+}
 
 int entered() {
   Lock lock(mutex);
-  return sticky;
+  return sticky[device];
 }
 
 void report(const std::string& what) {
@@ -303,25 +403,63 @@ void report(const std::string& what) {
   }
 }
 
-int enqueue(Stream* stream, const char* what, std::vector<Touch> touches, std::function<int()> run) {
+namespace {
+
+int give(Stream* stream, Work work) {
   Lock lock(mutex);
   if (!known(stream)) {
-    return INVALID_HANDLE;
+    return stream == nullptr ? implicit() : INVALID_HANDLE;
   }
-  stream->queue.push_back(Operation{Operation::WORK, what, std::move(touches), std::move(run), nullptr, 0, nullptr});
+  if (stream->capture != nullptr) {
+    return record(stream, std::move(work));
+  }
+  Operation o{};
+  o.kind = Operation::WORK;
+  o.work = std::move(work);
+  push(stream, std::move(o));
   return SUCCESS;
 }
 
+} // namespace
+
+int enqueue(Stream* stream, const char* what, std::vector<Touch> touches, std::function<int()> run, Cost cost, bool anyDevice) {
+  return give(stream, Work{what, std::move(touches), std::move(run), cost, anyDevice, nullptr});
+}
+
+int enqueueMeeting(Stream* stream, const char* what, std::vector<Touch> touches, std::function<Done()> begin, Cost cost) {
+  return give(stream, Work{what, std::move(touches), nullptr, cost, false, std::move(begin)});
+}
+
+bool mayTouch(const char* what, const Touch& touch) {
+  Lock lock(mutex);
+  return allowed(what, touch, -1);
+}
+
+int deviceOf(Stream* stream) {
+  Lock lock(mutex);
+  return known(stream) ? stream->device : -1;
+}
+
+unsigned below(unsigned n) {
+  Lock lock(mutex);
+  return next() % n;
+}
+
+Order& orderFor(int rank) { return orders[rank]; }
+
 bool busy() {
   Lock lock(mutex);
-  const auto waits = [](const Operation& o) { return o.kind == Operation::WORK; };
-  return sticky == SUCCESS &&
-         std::any_of(streams.begin(), streams.end(), [&](Stream* s) { return std::any_of(s->queue.begin(), s->queue.end(), waits); });
+  const auto waits = [](const Operation& o) { return o.kind == Operation::WORK || o.kind == Operation::GRAPH; };
+  return sticky[device] == SUCCESS &&
+         std::any_of(streams.begin(), streams.end(),
+                     [&](Stream* s) { return s->device == device && std::any_of(s->queue.begin(), s->queue.end(), waits); });
 }
 
 int streamCreate(Stream** stream) {
   Lock lock(mutex);
   *stream = new Stream();
+  (*stream)->device = device;
+  (*stream)->number = ++streamNumbers;
   streams.insert(*stream);
   return SUCCESS;
 }
@@ -331,7 +469,8 @@ int streamDestroy(Stream* stream) {
   if (!known(stream)) {
     return INVALID_HANDLE;
   }
-  runUntil(stream, [&] { return stream->queue.empty(); });
+  forgetCaptures(stream);
+  runUntil(stream, stream->device, [&] { return stream->queue.empty(); });
   streams.erase(stream);
   delete stream;
   return SUCCESS;
@@ -339,26 +478,48 @@ int streamDestroy(Stream* stream) {
 
 int streamSynchronize(Stream* stream) {
   Lock lock(mutex);
-  return known(stream) ? runUntil(stream, [&] { return stream->queue.empty(); }) : INVALID_HANDLE;
+  if (!known(stream)) {
+    return INVALID_HANDLE;
+  }
+  if (stream->capture != nullptr) {
+    return lose(stream, CAPTURE_UNSUPPORTED);
+  }
+  const int status = runUntil(stream, stream->device, [&] { return stream->queue.empty(); });
+  hostWaited(stream->now);
+  return status;
 }
 
 int deviceSynchronize() {
   Lock lock(mutex);
-  return runUntil(nullptr, allIdle);
+  const int status = runUntilIdle(device);
+  for (Stream* s : streams) {
+    if (s->device == device) {
+      hostWaited(s->now);
+    }
+  }
+  return status;
 }
 
 int streamWait(Stream* stream, Event* event) {
   Lock lock(mutex);
   if (!known(stream) || !known(event)) {
-    return INVALID_HANDLE;
+    return stream == nullptr ? implicit() : INVALID_HANDLE;
   }
-  stream->queue.push_back(Operation{Operation::WAIT, "wait", {}, nullptr, events[event], event->recorded, nullptr});
-  return SUCCESS;
+  int status = SUCCESS;
+  if (!waitInCapture(stream, event, &status)) {
+    Operation o{};
+    o.kind = Operation::WAIT;
+    o.event = shared(event);
+    o.version = event->recorded;
+    push(stream, std::move(o));
+  }
+  return status;
 }
 
 int eventCreate(Event** event) {
   Lock lock(mutex);
   auto made = std::make_shared<Event>();
+  made->device = device;
   *event = made.get();
   events[made.get()] = made;
   return SUCCESS;
@@ -376,11 +537,21 @@ int eventDestroy(Event* event) {
 int eventRecord(Event* event, Stream* stream) {
   Lock lock(mutex);
   if (!known(stream) || !known(event)) {
+    return stream == nullptr ? implicit() : INVALID_HANDLE;
+  }
+  if (event->device != stream->device) {
+    report("an event of device " + std::to_string(event->device) + " is recorded on device " + std::to_string(stream->device));
     return INVALID_HANDLE;
   }
-  event->recorded++;
-  stream->queue.push_back(Operation{Operation::RECORD, "record", {}, nullptr, events[event], event->recorded, nullptr});
-  return SUCCESS;
+  int status = SUCCESS;
+  if (!recordInCapture(event, stream, &status)) {
+    Operation o{};
+    o.kind = Operation::RECORD;
+    o.event = shared(event);
+    o.version = ++event->recorded;
+    push(stream, std::move(o));
+  }
+  return status;
 }
 
 int eventSynchronize(Event* event) {
@@ -388,8 +559,13 @@ int eventSynchronize(Event* event) {
   if (!known(event)) {
     return INVALID_HANDLE;
   }
+  if (event->capture != nullptr) {
+    return CAPTURED_EVENT;
+  }
   const uint64_t version = event->recorded;
-  return runUntil(nullptr, [&] { return event->completed >= version; });
+  const int status = runUntil(nullptr, event->device, [&] { return event->completed >= version; });
+  hostWaited(event->time);
+  return status;
 }
 
 int eventQuery(Event* event) {
@@ -397,7 +573,11 @@ int eventQuery(Event* event) {
   if (!known(event)) {
     return INVALID_HANDLE;
   }
-  return event->completed >= event->recorded ? sticky : NOT_READY;
+  if (event->capture != nullptr) {
+    return CAPTURED_EVENT;
+  }
+  runSome(next() % 16);
+  return event->completed >= event->recorded || sticky[event->device] != SUCCESS ? sticky[event->device] : NOT_READY;
 }
 
 int memoryInfo(size_t* free, size_t* all) {
@@ -413,7 +593,7 @@ int allocate(void** address, size_t bytes) {
   if (faulted() || used + cost > total) {
     return OUT_OF_MEMORY;
   }
-  Block b{bytes, 0, false, true, false, nullptr};
+  Block b{bytes, 0, false, true, false, nullptr, device};
   *address = map(bytes, b);
   if (*address == nullptr) {
     return OUT_OF_MEMORY;
@@ -433,7 +613,7 @@ int release(void* address) {
     report("cudaFree of " + describe(address));
     return INVALID_VALUE;
   }
-  runUntil(nullptr, allIdle);
+  runUntilIdle(found->second.device);
   used -= rounded(found->second.bytes);
   bury(found->first);
   return SUCCESS;
@@ -441,7 +621,7 @@ int release(void* address) {
 
 int hostAllocate(void** address, size_t bytes) {
   Lock lock(mutex);
-  Block b{bytes, 0, true, true, false, nullptr};
+  Block b{bytes, 0, true, true, false, nullptr, device};
   *address = map(bytes, b);
   if (*address == nullptr) {
     return OUT_OF_MEMORY;
@@ -457,14 +637,14 @@ int hostRelease(void* address) {
     report("cudaFreeHost of " + describe(address));
     return INVALID_VALUE;
   }
-  runUntil(nullptr, allIdle);
+  runUntilIdle(found->second.device);
   bury(found->first);
   return SUCCESS;
 }
 
 int poolCreate(Pool** pool) {
   Lock lock(mutex);
-  *pool = new Pool();
+  *pool = new Pool{device};
   pools.insert(*pool);
   return SUCCESS;
 }
@@ -481,7 +661,7 @@ int poolDestroy(Pool* pool) {
       report("a memory pool is destroyed with an allocation of " + std::to_string(b.bytes) + " bytes in it");
     }
   }
-  runUntil(nullptr, allIdle);
+  runUntilIdle(pool->device);
   delete pool;
   return SUCCESS;
 }
@@ -509,13 +689,16 @@ int allocateAsync(void** address, size_t bytes, Pool* pool, Stream* stream) {
   if (!known(stream) || pools.count(pool) == 0) {
     return INVALID_HANDLE;
   }
+  if (stream->capture != nullptr) {
+    return lose(stream, NOT_SUPPORTED); // memory of graphs: not simulated
+  }
   const uint64_t cost = rounded(bytes);
   const uint64_t kept = pool->reserved - pool->used;
   const uint64_t more = cost > kept ? cost - kept : 0;
   if (faulted() || used + more > total) {
     return OUT_OF_MEMORY;
   }
-  Block b{bytes, 0, false, false, false, pool};
+  Block b{bytes, 0, false, false, false, pool, pool->device};
   *address = map(bytes, b);
   if (*address == nullptr) {
     return OUT_OF_MEMORY;
@@ -524,7 +707,10 @@ int allocateAsync(void** address, size_t bytes, Pool* pool, Stream* stream) {
   pool->reserved += more;
   pool->used += cost;
   blocks[reinterpret_cast<uintptr_t>(*address)] = b;
-  stream->queue.push_back(Operation{Operation::BIRTH, "cudaMallocAsync", {}, nullptr, nullptr, 0, *address});
+  Operation o{};
+  o.kind = Operation::BIRTH;
+  o.address = *address;
+  push(stream, std::move(o));
   return SUCCESS;
 }
 
@@ -538,9 +724,16 @@ int releaseAsync(void* address, Stream* stream) {
   if (!known(stream)) {
     return INVALID_HANDLE;
   }
+  if (stream->capture != nullptr) {
+    report("cudaFreeAsync, during a capture, of memory that is not the graph's");
+    return lose(stream, INVALID_VALUE);
+  }
   found->second.dying = true;
   found->second.pool->used -= rounded(found->second.bytes);
-  stream->queue.push_back(Operation{Operation::DEATH, "cudaFreeAsync", {}, nullptr, nullptr, 0, address});
+  Operation o{};
+  o.kind = Operation::DEATH;
+  o.address = address;
+  push(stream, std::move(o));
   return SUCCESS;
 }
 
@@ -553,7 +746,7 @@ int kindOf(const void* address) {
 int deviceCount() { return devices; }
 
 int setDevice(int d) {
-  if (d < 0 || d >= devices) {
+  if (d < 0 || d >= devices || d >= MOST_DEVICES) {
     return INVALID_DEVICE;
   }
   device = d;
@@ -564,6 +757,10 @@ int currentDevice() { return device; }
 
 int launch(Stream* stream, const char* kernel, const unsigned* grid, const unsigned* block, size_t shared, void** params) {
   Lock lock(mutex);
+  if (known(stream) && stream->device != device) {
+    report(std::string("kernel ") + kernel + " is launched for a stream of another device than the thread's");
+    return INVALID_HANDLE;
+  }
   if (launchesToRefuse > 0 && --launchesToRefuse == 0) {
     return 701; // too many resources requested
   }
@@ -581,10 +778,16 @@ int launch(Stream* stream, const char* kernel, const unsigned* grid, const unsig
       touches.push_back(Touch{reinterpret_cast<void*>((*values)[i]), 1});
     }
   }
+  counts[COUNT_KERNELS]++;
   const bool fails = launchesToFail > 0 && --launchesToFail == 0;
   const std::vector<unsigned> g(grid, grid + 3);
   const std::vector<unsigned> b(block, block + 3);
-  return enqueue(stream, found->first.c_str(), touches, [=]() -> int {
+  Cost cost;
+  if (found->first.compare(0, 9, "attention") == 0) {
+    const std::vector<uint64_t>& a = *values; // batch, queries, keys, heads, widths of keys and values
+    cost.flops = 2.0 * a[4] * a[5] * a[6] * a[7] * (a[8] + a[9]);
+  }
+  const auto run = [=]() -> int {
     if (fails) {
       return LAUNCH_FAILURE;
     }
@@ -600,7 +803,8 @@ int launch(Stream* stream, const char* kernel, const unsigned* grid, const unsig
       return LAUNCH_FAILURE;
     }
     return SUCCESS;
-  });
+  };
+  return enqueue(stream, found->first.c_str(), touches, run, cost);
 }
 
 void counted(const char* kind, int change) {
@@ -645,7 +849,8 @@ EXPORT void standin_seed(unsigned long long value) {
 // Forgets errors and orders for faults; memory and handles stay.
 EXPORT void standin_reset() {
   Lock lock(mutex);
-  sticky = SUCCESS;
+  std::fill(sticky, sticky + MOST_DEVICES, 0);
+  orders.clear();
   quick = false;
   reports.clear();
   allocationsToFault = launchesToRefuse = launchesToFail = 0;
@@ -655,7 +860,10 @@ EXPORT void standin_reset() {
   driverVersion = runtimeVersion = 13010;
   cudnnVersion = 91900;
   cublasVersion = 130200;
-  std::fill(counts, counts + 3, 0);
+  ncclVersion = 22903;
+  orderCaptureFault(0);
+  resetClock();
+  std::fill(counts, counts + COUNTS, 0);
   standin_seed(1);
 }
 
@@ -688,7 +896,9 @@ EXPORT const char* standin_reports() {
 // What has not been freed, one kind a line.
 EXPORT const char* standin_leaks() {
   Lock lock(mutex);
-  runUntil(nullptr, allIdle);
+  for (int d = 0; d < MOST_DEVICES; d++) {
+    runUntilIdle(d);
+  }
   answer.clear();
   uint64_t bytes = 0;
   size_t host = 0;
@@ -735,6 +945,14 @@ EXPORT void standin_refuse_launch(long n) { launchesToRefuse = n; }
 EXPORT void standin_fail_launch(long n) { launchesToFail = n; }
 
 EXPORT void standin_refuse(int what) { refusals = what; }
+
+EXPORT void standin_nccl_version(int version) { ncclVersion = version; }
+
+// The n-th operation that a rank of NCCL posts from now on fails (1), or never ends (2).
+EXPORT void standin_nccl(int rank, int kind, long n) {
+  Lock lock(mutex);
+  orders[rank] = Order{kind, n};
+}
 
 EXPORT void standin_versions(int driver, int runtime, long cublas, long cudnn) {
   driverVersion = driver;

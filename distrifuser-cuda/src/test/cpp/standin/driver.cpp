@@ -54,6 +54,12 @@ EXPORT int cuDeviceGetName(char* name, int length, int) {
   return SUCCESS;
 }
 
+EXPORT int cuDeviceGetUuid_v2(char* uuid, int device) {
+  std::memcpy(uuid, "stand-in device", 15);
+  uuid[15] = static_cast<char>(device);
+  return device < deviceCount() ? SUCCESS : INVALID_DEVICE;
+}
+
 EXPORT int cuGetErrorName(int error, const char** name) {
   *name = error == SUCCESS ? "CUDA_SUCCESS" : "CUDA_ERROR";
   return SUCCESS;
@@ -66,6 +72,9 @@ EXPORT int cuGetErrorString(int error, const char** text) {
 
 EXPORT int cuModuleLoadData(Module** module, const void* image) {
   if (int e = entered()) {
+    return e;
+  }
+  if (int e = unsafe()) {
     return e;
   }
   const size_t size = imageSize(static_cast<const unsigned char*>(image));

@@ -23,6 +23,12 @@ int done(int status) {
     return done(e);            \
   }
 
+// Of calls that CUDA forbids during a capture.
+#define UNSAFE                 \
+  if (int e = unsafe()) {      \
+    return done(e);            \
+  }
+
 EXPORT int cudaGetDeviceCount(int* count) {
   *count = deviceCount();
   return *count == 0 ? NO_DEVICE : SUCCESS;
@@ -110,31 +116,51 @@ EXPORT int cudaMemGetInfo(size_t* free, size_t* total) { return memoryInfo(free,
 
 EXPORT int cudaMalloc(void** p, size_t n) {
   ENTER
+  UNSAFE
   return done(allocate(p, n));
 }
 
 EXPORT int cudaFree(void* p) {
+  UNSAFE
   const int e = release(p);
   return done(e != SUCCESS ? e : entered());
 }
 
 EXPORT int cudaHostAlloc(void** p, size_t n, unsigned) {
   ENTER
+  UNSAFE
   return done(hostAllocate(p, n));
 }
 
 EXPORT int cudaMallocHost(void** p, size_t n) { return cudaHostAlloc(p, n, 0); }
 
-EXPORT int cudaFreeHost(void* p) { return done(hostRelease(p)); }
+EXPORT int cudaFreeHost(void* p) {
+  UNSAFE
+  return done(hostRelease(p));
+}
 
 EXPORT int cudaMemPoolCreate(Pool** pool, const void*) {
   ENTER
+  UNSAFE
   return done(poolCreate(pool));
 }
 
-EXPORT int cudaMemPoolDestroy(Pool* pool) { return done(poolDestroy(pool)); }
+EXPORT int cudaMemPoolDestroy(Pool* pool) {
+  UNSAFE
+  return done(poolDestroy(pool));
+}
 
-EXPORT int cudaMemPoolTrimTo(Pool* pool, size_t keep) { return done(poolTrim(pool, keep)); }
+EXPORT int cudaDeviceCanAccessPeer(int* can, int device, int peer) {
+  *can = device != peer;
+  return SUCCESS;
+}
+
+EXPORT int cudaMemPoolSetAccess(Pool*, const void*, size_t) { return SUCCESS; }
+
+EXPORT int cudaMemPoolTrimTo(Pool* pool, size_t keep) {
+  UNSAFE
+  return done(poolTrim(pool, keep));
+}
 
 EXPORT int cudaMemPoolSetAttribute(Pool*, int, void*) { return SUCCESS; }
 
@@ -163,13 +189,16 @@ EXPORT int cudaMemcpyAsync(void* to, const void* from, size_t n, int kind, Strea
   const int expectedTo = kind == 2 ? 2 : 1;
   const int expectedFrom = kind == 1 ? 2 : 1;
   if (n > 0 && (kind < 1 || kind > 3 || kindOf(to) != expectedTo || kindOf(from) != expectedFrom)) {
+    if (isCapturing(stream)) {
+      return done(refused(stream));
+    }
     report("cudaMemcpyAsync between other kinds of memory than it is told, or memory that is not pinned");
     return done(INVALID_VALUE);
   }
   return done(enqueue(stream, "cudaMemcpyAsync", {{to, n}, {from, n}}, [=] {
     std::memcpy(to, from, n);
     return SUCCESS;
-  }));
+  }, {}, true));
 }
 
 EXPORT int cudaMemsetAsync(void* to, int value, size_t n, Stream* stream) {
@@ -182,14 +211,23 @@ EXPORT int cudaMemsetAsync(void* to, int value, size_t n, Stream* stream) {
 
 EXPORT int cudaStreamCreateWithFlags(Stream** stream, unsigned) {
   ENTER
+  UNSAFE
   return done(streamCreate(stream));
 }
 
 EXPORT int cudaStreamDestroy(Stream* stream) { return done(streamDestroy(stream)); }
 
-EXPORT int cudaStreamSynchronize(Stream* stream) { return done(streamSynchronize(stream)); }
+EXPORT int cudaStreamSynchronize(Stream* stream) {
+  if (!isCapturing(stream)) {
+    UNSAFE
+  }
+  return done(streamSynchronize(stream));
+}
 
-EXPORT int cudaDeviceSynchronize() { return done(deviceSynchronize()); }
+EXPORT int cudaDeviceSynchronize() {
+  UNSAFE
+  return done(deviceSynchronize());
+}
 
 EXPORT int cudaStreamWaitEvent(Stream* stream, Event* event, unsigned) {
   ENTER
@@ -206,8 +244,52 @@ EXPORT int cudaEventRecord(Event* event, Stream* stream) {
   return done(eventRecord(event, stream));
 }
 
-EXPORT int cudaEventSynchronize(Event* event) { return done(eventSynchronize(event)); }
+EXPORT int cudaEventSynchronize(Event* event) {
+  UNSAFE
+  return done(eventSynchronize(event));
+}
 
-EXPORT int cudaEventQuery(Event* event) { return done(eventQuery(event)); }
+EXPORT int cudaEventQuery(Event* event) {
+  UNSAFE
+  return done(eventQuery(event));
+}
 
 EXPORT int cudaEventDestroy(Event* event) { return done(eventDestroy(event)); }
+
+EXPORT int cudaThreadExchangeStreamCaptureMode(int* mode) { return done(exchangeMode(mode)); }
+
+EXPORT int cudaStreamBeginCapture(Stream* stream, int mode) {
+  ENTER
+  return done(beginCapture(stream, mode));
+}
+
+EXPORT int cudaStreamEndCapture(Stream* stream, CapturedGraph** graph) { return done(endCapture(stream, graph)); }
+
+EXPORT int cudaStreamIsCapturing(Stream* stream, int* status) { return done(captureInfo(stream, status, nullptr)); }
+
+// Without the nodes that come before.
+EXPORT int cudaStreamGetCaptureInfo(Stream* stream, int* status, uint64_t* id, CapturedGraph** graph, void* nodes, void* edges, size_t* count) {
+  if (graph != nullptr || nodes != nullptr || edges != nullptr || count != nullptr) {
+    return done(NOT_SUPPORTED);
+  }
+  return done(captureInfo(stream, status, id));
+}
+
+EXPORT int cudaGraphGetNodes(CapturedGraph* graph, void* nodes, size_t* count) {
+  return done(nodes != nullptr ? static_cast<int>(NOT_SUPPORTED) : graphNodes(graph, count));
+}
+
+EXPORT int cudaGraphInstantiate(Executable** executable, CapturedGraph* graph, unsigned long long) {
+  ENTER
+  UNSAFE
+  return done(instantiate(executable, graph));
+}
+
+EXPORT int cudaGraphLaunch(Executable* executable, Stream* stream) {
+  ENTER
+  return done(graphLaunch(executable, stream));
+}
+
+EXPORT int cudaGraphExecDestroy(Executable* executable) { return done(executableDestroy(executable)); }
+
+EXPORT int cudaGraphDestroy(CapturedGraph* graph) { return done(graphDestroy(graph)); }

@@ -1,10 +1,12 @@
 package io.github.distrifuser.backend;
 
+import io.github.distrifuser.comm.Communicator;
 import io.github.distrifuser.tensor.DType;
 import io.github.distrifuser.tensor.Shape;
 import io.github.distrifuser.tensor.Tensor;
 import io.github.distrifuser.weights.WeightTensor;
 import java.util.List;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -69,6 +71,37 @@ public interface Backend extends AutoCloseable {
 
   /** Returns when all that was called has been done. */
   void synchronize();
+
+  /**
+   * A communicator that carries this backend's tensors between the ranks of another, which carries
+   * bytes of the host. All ranks call it at the same point and wait for each other. What is posted
+   * takes its place in the order of the operators' calls: it reads what those before have written,
+   * and those after an {@code await} find it done. Close it before the backend; the other
+   * communicator stays open.
+   *
+   * @param host all ranks of the world, for the same thread as this backend
+   * @return {@code host} itself where it reaches the backend's tensors
+   * @throws IllegalStateException where ranks cannot be connected so, saying why
+   */
+  default Communicator communicator(Communicator host) {
+    return host;
+  }
+
+  /** Whether {@link #capture} can be tried. */
+  default boolean canCapture() {
+    return false;
+  }
+
+  /**
+   * Captures what a step calls, so that it can be run again at little cost. The step must have run
+   * before in the same way: it may not write or read the host's memory, wait, or prepare weights.
+   *
+   * @param step returns a tensor that it allocated
+   * @throws CaptureException where that is impossible: nothing has run then
+   */
+  default StepGraph capture(Supplier<Tensor> step) {
+    throw new UnsupportedOperationException(name() + " captures no steps");
+  }
 
   // --- weights: prepared once, never re-packed ---
 

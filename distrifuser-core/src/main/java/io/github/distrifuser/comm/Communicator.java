@@ -32,6 +32,14 @@ public interface Communicator extends AutoCloseable {
    */
   Communicator group(List<Integer> ranks);
 
+  /**
+   * Whether operations are work of the device's streams, waited for by streams alone, so that a
+   * backend's capture of a step takes them in.
+   */
+  default boolean isCapturable() {
+    return false;
+  }
+
   /** Sends and receives, all at once. */
   Work exchange(List<Transfer> transfers);
 
@@ -65,6 +73,18 @@ public interface Communicator extends AutoCloseable {
   /** Tells all ranks that this one has failed; their pending operations throw. Idempotent. */
   void abort(String reason);
 
+  /** As {@link #abort}, where the fault is another rank's, which the message begins with. */
+  default void accuse(int ofWorldRank, String message) {
+    abort(message);
+  }
+
+  /**
+   * Throws where no operation can be done any more, as operations would; never blocks.
+   *
+   * @throws CommException naming the rank at fault
+   */
+  default void check() {}
+
   /** This rank's, in all groups together. */
   CommStats stats();
 
@@ -73,6 +93,11 @@ public interface Communicator extends AutoCloseable {
    * other ranks' messages say what they heard last. Cheap; may be ignored.
    */
   default void progress(String what) {}
+
+  /** What {@link #progress} of a rank of the world said last, as far as it is known here. */
+  default String heard(int ofWorldRank) {
+    return "";
+  }
 
   /**
    * Leaves the group, and groups made of it, in order; the others' operations that need this rank

@@ -198,8 +198,23 @@ public final class DelayedCommunicator implements Communicator {
   }
 
   @Override
+  public void accuse(int ofWorldRank, String message) {
+    inner.accuse(ofWorldRank, message);
+  }
+
+  @Override
+  public void check() {
+    inner.check();
+  }
+
+  @Override
   public void progress(String what) {
     inner.progress(what);
+  }
+
+  @Override
+  public String heard(int ofWorldRank) {
+    return inner.heard(ofWorldRank);
   }
 
   @Override

@@ -14,7 +14,4 @@ public interface AttentionLayer {
    * @param residual {@code [b, l, c]}
    */
   void forward(Tensor x, @Nullable TextContext context, Tensor residual);
-
-  /** Frees what the layer keeps between steps. Idempotent. */
-  default void releaseCaches() {}
 }

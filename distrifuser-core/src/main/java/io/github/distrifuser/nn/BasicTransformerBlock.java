@@ -35,10 +35,4 @@ public final class BasicTransformerBlock {
       ff.forward(n, h);
     }
   }
-
-  /** Frees what the attention layers keep between steps. */
-  public void releaseCaches() {
-    attn1.releaseCaches();
-    attn2.releaseCaches();
-  }
 }

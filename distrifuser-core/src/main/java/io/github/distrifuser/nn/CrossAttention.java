@@ -11,7 +11,7 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * diffusers' Attention to the prompt. Keys and values depend on the prompt alone, so they are made
- * once a context and kept until {@link #releaseCaches}.
+ * once and kept with it.
  */
 public final class CrossAttention implements AttentionLayer {
   private final Backend backend;
@@ -21,8 +21,6 @@ public final class CrossAttention implements AttentionLayer {
   private final int width; // heads * size of a head
   private final int heads;
   private final float scale;
-  private @Nullable Tensor cached; // [b, tokens, 2 width]
-  private long cachedFor = -1;
 
   public CrossAttention(Layers layers, String name, int channels, int contextWidth, int heads) {
     this(
@@ -67,25 +65,11 @@ public final class CrossAttention implements AttentionLayer {
     }
   }
 
+  /** Of the prompt, {@code [b, tokens, 2 width]}. */
   private Tensor keysAndValues(TextContext context) {
-    Tensor c = cached;
-    if (c == null || cachedFor != context.id()) {
-      releaseCaches();
-      Tensor s = context.states();
-      c = backend.allocate(s.shape().dim(0), s.shape().dim(1), 2L * width);
-      backend.linear(s, kv, Activation.NONE, null, c);
-      cached = c;
-      cachedFor = context.id();
-    }
-    return c;
-  }
-
-  @Override
-  public void releaseCaches() {
-    if (cached != null) {
-      cached.close();
-      cached = null;
-      cachedFor = -1;
-    }
+    Tensor s = context.states();
+    Shape both = Shape.of(s.shape().dim(0), s.shape().dim(1), 2L * width);
+    return context.derived(
+        this, backend, both, c -> backend.linear(s, kv, Activation.NONE, null, c));
   }
 }

@@ -55,9 +55,4 @@ public final class Transformer2DModel {
       return projIn.forward(n);
     }
   }
-
-  /** Frees what the attention layers keep between steps. */
-  public void releaseCaches() {
-    blocks.forEach(BasicTransformerBlock::releaseCaches);
-  }
 }

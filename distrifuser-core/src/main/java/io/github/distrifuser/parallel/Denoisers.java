@@ -25,7 +25,7 @@ public final class Denoisers {
       Communicator world,
       DistriConfig config) {
     if (world.size() == 1) {
-      return new UNetDenoiser(unet, new Layers(backend, weights));
+      return new UNetDenoiser(unet, new Layers(backend, weights), config.useCudaGraph());
     }
     return switch (config.parallelism()) {
       case PATCH -> new PatchDenoiser(unet, backend, weights, world, config);

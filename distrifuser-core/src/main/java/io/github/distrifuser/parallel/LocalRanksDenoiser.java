@@ -20,6 +20,7 @@ import java.util.function.BiConsumer;
 public final class LocalRanksDenoiser implements Denoiser {
   private final List<Denoiser> ranks;
   private final List<ExecutorService> threads = new ArrayList<>();
+  private final Maker maker;
   private final BiConsumer<Integer, Throwable> onFailure;
   private String doing = "starting";
   private int step;
@@ -30,6 +31,9 @@ public final class LocalRanksDenoiser implements Denoiser {
   @FunctionalInterface
   public interface Maker {
     Denoiser make(int rank);
+
+    /** Called on the rank's own thread when its denoiser is closed. */
+    default void release(int rank) {}
   }
 
   /**
@@ -39,6 +43,7 @@ public final class LocalRanksDenoiser implements Denoiser {
    *     for: it must unblock them
    */
   public LocalRanksDenoiser(int count, Maker maker, BiConsumer<Integer, Throwable> onFailure) {
+    this.maker = maker;
     this.onFailure = onFailure;
     for (int i = 0; i < count; i++) {
       int rank = i;
@@ -166,7 +171,11 @@ public final class LocalRanksDenoiser implements Denoiser {
     try {
       onAll(
           r -> {
-            closeRank(ranks.get(r));
+            try {
+              closeRank(ranks.get(r));
+            } finally {
+              maker.release(r);
+            }
             return r;
           });
     } finally {

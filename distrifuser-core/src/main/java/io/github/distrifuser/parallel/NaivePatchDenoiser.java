@@ -65,7 +65,14 @@ public final class NaivePatchDenoiser extends RankedDenoiser {
   }
 
   @Override
-  void beforeStep(int step) {}
+  String kind(int step) {
+    return byRows(step) ? "by rows" : "by columns";
+  }
+
+  @Override
+  boolean communicatesInStep() {
+    return false;
+  }
 
   @Override
   NdArray afterStep(Tensor mine, DenoiserInputs in, int step) {

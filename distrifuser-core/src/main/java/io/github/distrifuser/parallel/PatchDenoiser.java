@@ -63,14 +63,36 @@ public final class PatchDenoiser extends RankedDenoiser {
   }
 
   @Override
+  StepPhase kind(int step) {
+    return StepPhase.of(step, config().warmupSteps());
+  }
+
+  @Override
   void beforeStep(int step) {
-    context.setPhase(
-        step <= config().warmupSteps() ? StepPhase.SYNCHRONOUS : StepPhase.ASYNCHRONOUS);
+    context.setPhase(kind(step));
+  }
+
+  @Override
+  boolean communicatesInStep() {
+    return true;
+  }
+
+  @Override
+  void endWork(boolean captured) {
+    if (captured) {
+      context.exchange().drain();
+    } else {
+      context.exchange().flush();
+    }
+  }
+
+  @Override
+  void forgetWork() {
+    context.exchange().forget();
   }
 
   @Override
   NdArray afterStep(Tensor mine, DenoiserInputs in, int step) {
-    context.exchange().flush();
     PredictionGather g = gather;
     if (g == null) {
       throw new IllegalStateException("a step before begin");

@@ -46,7 +46,6 @@ final class PredictionGather implements AutoCloseable {
   NdArray gather(Tensor mine, int batch, int height, int width) {
     Tensor own = slots.get(group.rank());
     backend.copy(mine, own);
-    backend.synchronize();
     group.allGather(slots).await();
     NdArray whole = NdArray.zeros(batch, own.size(3), height, width);
     for (int i = 0; i < slots.size(); i++) {

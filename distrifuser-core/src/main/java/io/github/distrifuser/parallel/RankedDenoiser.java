@@ -1,6 +1,7 @@
 package io.github.distrifuser.parallel;
 
 import io.github.distrifuser.backend.Backend;
+import io.github.distrifuser.backend.CapturedSteps;
 import io.github.distrifuser.comm.Communicator;
 import io.github.distrifuser.models.Denoiser;
 import io.github.distrifuser.models.DenoiserInputs;
@@ -26,7 +27,8 @@ abstract class RankedDenoiser implements Denoiser {
   private final Map<List<Integer>, Communicator> groups = new HashMap<>();
   private @Nullable UNet2DConditionModel unet;
   private @Nullable Layers unetLayers; // that it is built of
-  private @Nullable Run run;
+  private @Nullable Run run; // the present generation, or the one before, kept for its graphs
+  private boolean begun;
 
   RankedDenoiser(UNetConfig unetConfig, Layers layers, Communicator world, DistriConfig config) {
     this.unetConfig = unetConfig;
@@ -37,15 +39,21 @@ abstract class RankedDenoiser implements Denoiser {
 
   /** One generation. */
   private static final class Run {
-    final DenoiserInputs inputs;
+    DenoiserInputs inputs;
     final RankTopology topology;
     UNetCall call;
     int step;
+    boolean failed;
 
     Run(DenoiserInputs inputs, RankTopology topology, UNetCall call) {
       this.inputs = inputs;
       this.topology = topology;
       this.call = call;
+    }
+
+    /** Whether a plan for these inputs would be the same, and a rank's part of them fits. */
+    boolean fits(DenoiserInputs mine, DenoiserInputs all) {
+      return all.batch() == inputs.batch() && call.fits(mine);
     }
   }
 
@@ -91,10 +99,28 @@ abstract class RankedDenoiser implements Denoiser {
   /** What this rank feeds the model in a step. */
   abstract Region inputRegion(RankTopology topology, DenoiserInputs inputs, int step);
 
-  /** Called before the model runs. */
-  abstract void beforeStep(int step);
+  /** What a step is: steps of one kind run the same operators and send the same messages. */
+  Object kind(int step) {
+    return "denoising";
+  }
 
-  /** Called when the model has run; gathers the whole prediction. */
+  /** Called before the model runs. */
+  void beforeStep(int step) {}
+
+  /** Whether ranks exchange anything before the model has run. */
+  abstract boolean communicatesInStep();
+
+  /**
+   * Called when the model has run, as its last work.
+   *
+   * @param captured whether messages must have arrived then
+   */
+  void endWork(boolean captured) {}
+
+  /** Forgets messages of a step that was captured in vain. */
+  void forgetWork() {}
+
+  /** Called when the step's work has run; gathers the whole prediction. */
   abstract NdArray afterStep(Tensor mine, DenoiserInputs inputs, int step);
 
   /** Frees what {@link #plan} made. Idempotent. */
@@ -105,8 +131,25 @@ abstract class RankedDenoiser implements Denoiser {
     end();
     RankTopology topology =
         RankTopology.of(world.size(), world.rank(), inputs.guidance(), config.splitBatch());
+    Run r = run;
+    begun = true;
+    if (r != null && r.topology.equals(topology) && r.fits(mine(topology, inputs), inputs)) {
+      resume(r, inputs);
+      return;
+    }
+    forgetRun();
     plan(topology, inputs);
     run = new Run(inputs, topology, call(model(topology), topology, inputs));
+  }
+
+  /** Another generation with the graphs of the one before. */
+  private void resume(Run r, DenoiserInputs inputs) {
+    r.failed = true; // until this has succeeded
+    r.call.steps().resume();
+    r.call.setInputs(mine(r.topology, inputs));
+    r.inputs = inputs;
+    r.step = 0;
+    r.failed = false;
   }
 
   /** Builds the model for calls as the configuration expects them. */
@@ -136,9 +179,29 @@ abstract class RankedDenoiser implements Denoiser {
     return layers;
   }
 
-  private UNetCall call(UNet2DConditionModel model, RankTopology t, DenoiserInputs inputs) {
+  private DenoiserInputs mine(RankTopology t, DenoiserInputs inputs) {
     int[] range = batchRange(t, world.rank(), inputs.batch());
-    return new UNetCall(model, backend(), inputs.slice(range[0], range[1]));
+    return inputs.slice(range[0], range[1]);
+  }
+
+  private UNetCall call(UNet2DConditionModel model, RankTopology t, DenoiserInputs inputs) {
+    boolean captures = config.useCudaGraph() && (!communicatesInStep() || world.isCapturable());
+    CapturedSteps steps = new CapturedSteps(backend(), captures, new Together());
+    return new UNetCall(model, backend(), mine(t, inputs), steps);
+  }
+
+  /** All ranks capture a step or none does: a message's two ends should be of one kind. */
+  private final class Together implements CapturedSteps.Peers {
+    @Override
+    public boolean all(boolean mine) {
+      List<byte[]> answers = world.allGatherBytes(new byte[] {(byte) (mine ? 1 : 0)});
+      return answers.stream().allMatch(a -> a[0] == 1);
+    }
+
+    @Override
+    public void forget() {
+      forgetWork();
+    }
   }
 
   @Override
@@ -151,26 +214,40 @@ abstract class RankedDenoiser implements Denoiser {
         || inputs.width() != r.inputs.width()) {
       throw new IllegalArgumentException("embeddings replaced under another batch or size");
     }
+    DenoiserInputs mine = mine(r.topology, inputs);
+    if (r.call.fits(mine)) {
+      r.call.setInputs(mine);
+      return;
+    }
     UNetCall old = r.call;
     r.call = call(model, r.topology, inputs);
-    old.closeInputs();
+    old.close();
   }
 
   @Override
   public final NdArray predict(NdArray sample, float timestep) {
     Run r = running();
+    r.failed = true; // until this has succeeded
     beforeStep(r.step);
     NdArray mine = inputRegion(r.topology, r.inputs, r.step).cut(sample);
-    try (Tensor y = r.call.run(mine, timestep)) {
+    boolean captured = r.call.steps().isEnabled();
+    Object kind = kind(r.step);
+    try (Tensor y = r.call.run(kind, mine, timestep, t -> endWork(t, captured))) {
       NdArray whole = afterStep(y, r.inputs, r.step);
       r.step++;
+      r.failed = false;
       return whole;
     }
   }
 
+  private Tensor endWork(Tensor result, boolean captured) {
+    endWork(captured);
+    return result;
+  }
+
   private Run running() {
     Run r = run;
-    if (r == null) {
+    if (r == null || !begun) {
       throw new IllegalStateException("a step before begin");
     }
     return r;
@@ -189,6 +266,16 @@ abstract class RankedDenoiser implements Denoiser {
 
   @Override
   public final void end() {
+    begun = false;
+    Run r = run;
+    if (r == null || r.failed || r.call.steps().graphs() == 0) {
+      forgetRun();
+    } else {
+      r.call.steps().rest();
+    }
+  }
+
+  private void forgetRun() {
     Run r = run;
     run = null;
     try {
@@ -202,6 +289,7 @@ abstract class RankedDenoiser implements Denoiser {
 
   @Override
   public final void close() {
-    end();
+    begun = false;
+    forgetRun();
   }
 }

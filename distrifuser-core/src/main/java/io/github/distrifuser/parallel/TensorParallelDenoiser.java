@@ -70,7 +70,9 @@ public final class TensorParallelDenoiser extends RankedDenoiser {
   }
 
   @Override
-  void beforeStep(int step) {}
+  boolean communicatesInStep() {
+    return true;
+  }
 
   @Override
   NdArray afterStep(Tensor mine, DenoiserInputs in, int step) {

@@ -154,8 +154,23 @@ public final class TracedCommunicator implements Communicator {
   }
 
   @Override
+  public void accuse(int ofWorldRank, String message) {
+    delegate.accuse(ofWorldRank, message);
+  }
+
+  @Override
+  public void check() {
+    delegate.check();
+  }
+
+  @Override
   public void progress(String what) {
     delegate.progress(what);
+  }
+
+  @Override
+  public String heard(int ofWorldRank) {
+    return delegate.heard(ofWorldRank);
   }
 
   @Override

@@ -164,6 +164,33 @@ public interface FailureCases extends CommunicatorCases {
   }
 
   @Test
+  default void anAccusationNamesTheOtherRankToAll() {
+    onRanks(
+        3,
+        me -> {
+          me.world.check();
+          me.world.progress("step " + me.rank);
+          me.world.barrier();
+          int other = (me.rank + 1) % 3;
+          assertEquals("step " + other, me.world.heard(other));
+          if (me.rank == 0) {
+            me.world.accuse(2, "rank 2 is late: nothing came");
+          }
+          CommException e =
+              assertThrows(
+                  CommException.class,
+                  () -> {
+                    for (int i = 0; i < 60_000; i++) {
+                      me.world.check();
+                      Thread.sleep(1);
+                    }
+                  });
+          assertNames(2, e);
+          assertTrue(e.getMessage().contains("nothing came"), e.getMessage());
+        });
+  }
+
+  @Test
   default void anAbortReachesGroupsThatDoNotHaveTheRank() {
     List<AtomicReference<Thread>> waiters =
         List.of(new AtomicReference<>(), new AtomicReference<>());

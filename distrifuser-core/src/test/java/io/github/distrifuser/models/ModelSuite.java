@@ -105,26 +105,30 @@ public abstract class ModelSuite {
       boolean xl = expected.has("text_embeds");
       try (Tensor sample = upload(array(expected, "sample").toChannelsLast());
           Tensor states = upload(array(expected, "encoder_hidden_states"));
-          Tensor pooled = xl ? upload(array(expected, "text_embeds")) : upload(NdArray.zeros(1))) {
+          Tensor times = upload(rows(unet.timeSinusoids(new float[] {801, 13})));
+          Tensor pooled = xl ? upload(array(expected, "text_embeds")) : upload(NdArray.zeros(1));
+          Tensor sizes =
+              upload(
+                  xl
+                      ? rows(unet.sizeSinusoids(array(expected, "time_ids").data()))
+                      : NdArray.zeros(1));
+          TextContext context = TextContext.of(states)) {
         UNetInput in =
             new UNetInput(
-                sample,
-                new float[] {801, 13},
-                TextContext.of(states),
-                xl ? pooled : null,
-                xl ? array(expected, "time_ids").data() : null,
-                null,
-                null,
-                null);
+                sample, times, context, xl ? pooled : null, xl ? sizes : null, null, null, null);
         try (Tensor y = unet.forward(in)) {
           NdArray out = new NdArray(backend.toFloats(y), y.shape()).toChannelsFirst();
           double tolerance = model.equals("tiny-sdxl") ? ROUNDED_TOLERANCE : TOLERANCE;
           check("unet/" + model + "/output", array(expected, "output"), out, tolerance);
         }
       }
-      unet.releaseCaches();
       assertEquals(0, dict.unused().size(), () -> "left over: " + dict.unused());
     }
+  }
+
+  /** Of a batch of two. */
+  private static NdArray rows(float[] data) {
+    return NdArray.of(data, 2, data.length / 2);
   }
 
   @ParameterizedTest

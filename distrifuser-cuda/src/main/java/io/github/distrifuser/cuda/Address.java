@@ -3,19 +3,19 @@ package io.github.distrifuser.cuda;
 import org.bytedeco.javacpp.Pointer;
 
 /** A pointer to any address, to be used again. It owns nothing. */
-final class Address extends Pointer {
-  Address() {
+public final class Address extends Pointer {
+  public Address() {
     super((Pointer) null);
   }
 
   /** This, at another address. */
-  Address of(long newAddress) {
+  public Address of(long newAddress) {
     address = newAddress;
     return this;
   }
 
   /** A new one. */
-  static Address at(long address) {
+  public static Address at(long address) {
     return new Address().of(address);
   }
 

@@ -2,6 +2,7 @@ package io.github.distrifuser.cuda;
 
 import static org.bytedeco.cuda.global.cublas.cublasLtGetVersion;
 import static org.bytedeco.cuda.global.cudart.cuDeviceGetName;
+import static org.bytedeco.cuda.global.cudart.cuDeviceGetUuid;
 import static org.bytedeco.cuda.global.cudart.cuDriverGetVersion;
 import static org.bytedeco.cuda.global.cudart.cuInit;
 import static org.bytedeco.cuda.global.cudart.cudaDevAttrComputeCapabilityMajor;
@@ -16,11 +17,13 @@ import static org.bytedeco.cuda.global.cudnn.cudnnGetVersion;
 import io.github.distrifuser.tensor.DType;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.util.HexFormat;
+import org.bytedeco.cuda.cudart.CUuuid;
 import org.bytedeco.javacpp.Loader;
 import org.jspecify.annotations.Nullable;
 
 /** CUDA's libraries, loaded once, when this class is first asked. */
-final class Cuda {
+public final class Cuda {
   /** Versions below which we say no, as the libraries number them. */
   static final int DRIVER = 13000;
 
@@ -33,7 +36,7 @@ final class Cuda {
 
   private Cuda() {}
 
-  private static final class Library {
+  static final class Library {
     static final @Nullable String FAILURE = load();
 
     private static @Nullable String load() {
@@ -61,7 +64,7 @@ final class Cuda {
     }
 
     /** Loads a library from where it was found, so that those that need it find it loaded. */
-    private static void preload(CudaLibraries libraries, String file) {
+    static void preload(CudaLibraries libraries, String file) {
       Path found = libraries.find(file);
       if (found != null) {
         System.load(found.toString());
@@ -113,7 +116,7 @@ final class Cuda {
     return null;
   }
 
-  private static String tooOld(String what, String unit, String found, String needed) {
+  static String tooOld(String what, String unit, String found, String needed) {
     return what + " is too old: found " + unit + found + ", needed " + unit + needed + " or newer";
   }
 
@@ -122,7 +125,7 @@ final class Cuda {
   }
 
   /** 91900 is 9.19.0. */
-  private static String dotted(long version) {
+  static String dotted(long version) {
     return version / 10000 + "." + version / 100 % 100 + "." + version % 100;
   }
 
@@ -176,8 +179,18 @@ final class Cuda {
     }
   }
 
+  /** What tells the device apart from all others of the world. */
+  public static String uuid(int device) {
+    try (CUuuid id = new CUuuid()) {
+      CudaErrors.checkDriver(cuDeviceGetUuid(id, device), "cuDeviceGetUuid");
+      byte[] bytes = new byte[16];
+      id.bytes().get(bytes);
+      return HexFormat.of().formatHex(bytes);
+    }
+  }
+
   /** What the device calls itself. */
-  static String name(int device) {
+  public static String name(int device) {
     byte[] b = new byte[128];
     CudaErrors.checkDriver(cuDeviceGetName(b, b.length, device), "cuDeviceGetName");
     String all = new String(b, StandardCharsets.UTF_8);

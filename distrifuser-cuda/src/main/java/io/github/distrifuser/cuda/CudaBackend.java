@@ -9,11 +9,15 @@ import io.github.distrifuser.backend.MemoryStats;
 import io.github.distrifuser.backend.MomentRule;
 import io.github.distrifuser.backend.OperatorChecks;
 import io.github.distrifuser.backend.PreparedWeight;
+import io.github.distrifuser.backend.StepGraph;
+import io.github.distrifuser.comm.Communicator;
+import io.github.distrifuser.cuda.comm.DeviceCommunicators;
 import io.github.distrifuser.tensor.DType;
 import io.github.distrifuser.tensor.Shape;
 import io.github.distrifuser.tensor.Tensor;
 import io.github.distrifuser.weights.WeightTensor;
 import java.util.List;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -31,6 +35,7 @@ public final class CudaBackend implements Backend {
   private final NormOps norm;
   private final AttentionOps attention;
   private final ElementOps elements;
+  private final StepCaptures captures;
   private volatile boolean closed;
 
   private CudaBackend(CudaContext context) {
@@ -43,6 +48,7 @@ public final class CudaBackend implements Backend {
     norm = new NormOps(context);
     attention = new AttentionOps(context);
     elements = new ElementOps(context, copies);
+    captures = new StepCaptures(context);
   }
 
   /**
@@ -110,6 +116,7 @@ public final class CudaBackend implements Backend {
   @Override
   public void trim() {
     enter();
+    context.checkNotCapturing("trim");
     context.releaseWorkspace();
     context.memory().trim();
   }
@@ -117,6 +124,7 @@ public final class CudaBackend implements Backend {
   @Override
   public void write(float[] source, int offset, Tensor target) {
     enter();
+    context.checkNotCapturing("write");
     OperatorChecks.array("write", source, offset, target);
     copies.write(source, offset, target);
   }
@@ -124,6 +132,7 @@ public final class CudaBackend implements Backend {
   @Override
   public void read(Tensor source, float[] target, int offset) {
     enter();
+    context.checkNotCapturing("read");
     OperatorChecks.array("read", target, offset, source);
     copies.read(source, target, offset);
   }
@@ -142,9 +151,27 @@ public final class CudaBackend implements Backend {
   }
 
   @Override
+  public Communicator communicator(Communicator host) {
+    enter();
+    return DeviceCommunicators.connect(context, host);
+  }
+
+  @Override
   public void synchronize() {
     enter();
+    context.checkNotCapturing("synchronize");
     context.synchronize();
+  }
+
+  @Override
+  public boolean canCapture() {
+    return true;
+  }
+
+  @Override
+  public StepGraph capture(Supplier<Tensor> step) {
+    enter();
+    return captures.capture(step);
   }
 
   // --- weights ---
@@ -295,6 +322,7 @@ public final class CudaBackend implements Backend {
       closed = true;
       context.memory().beginClosing();
       context.settle();
+      captures.close();
       products.close();
       conv.close();
       norm.close();

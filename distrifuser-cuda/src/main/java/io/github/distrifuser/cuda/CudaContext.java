@@ -12,6 +12,8 @@ import static org.bytedeco.cuda.global.cudnn.cudnnSetStream;
 import io.github.distrifuser.cuda.kernels.KernelCache;
 import io.github.distrifuser.cuda.kernels.NvrtcCompiler;
 import io.github.distrifuser.tensor.DType;
+import io.github.distrifuser.tensor.Shape;
+import io.github.distrifuser.tensor.Tensor;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import org.bytedeco.cuda.cublas.cublasLtContext;
@@ -19,7 +21,7 @@ import org.bytedeco.cuda.cudnn.cudnnContext;
 import org.jspecify.annotations.Nullable;
 
 /** What one backend owns on its device: streams, memory, handles of the libraries, kernels. */
-final class CudaContext implements AutoCloseable {
+public final class CudaContext implements AutoCloseable {
   /** Elements of a tensor that libraries are given at once: some count in 32 bits. */
   static final long LARGEST = Integer.MAX_VALUE;
 
@@ -35,6 +37,8 @@ final class CudaContext implements AutoCloseable {
   private final cudnnContext dnn = new cudnnContext();
   private long workspace; // address, or 0
   private long workspaceBytes;
+  private boolean capturing;
+  private @Nullable DeviceStorage capturedWorkspace; // in the workspace's place during a capture
 
   CudaContext(int device, DType dtype) {
     this.device = device;
@@ -43,7 +47,7 @@ final class CudaContext implements AutoCloseable {
     try {
       compute = own(new CudaStream());
       upload = own(new CudaStream());
-      memory = own(new DeviceMemory(device, compute));
+      memory = own(new DeviceMemory(device, compute, upload));
       staging = own(new PinnedStaging());
       CudaErrors.checkBlas(cublasLtCreate(blas), "cublasLtCreate");
       own(() -> cublasLtDestroy(blas));
@@ -70,11 +74,11 @@ final class CudaContext implements AutoCloseable {
   }
 
   /** Makes the device this thread's, which all calls of the libraries refer to. */
-  void activate() {
+  public void activate() {
     CudaErrors.check(cudaSetDevice(device), "cudaSetDevice(" + device + ")");
   }
 
-  int device() {
+  public int device() {
     return device;
   }
 
@@ -84,7 +88,7 @@ final class CudaContext implements AutoCloseable {
   }
 
   /** The stream of the operators. */
-  CudaStream compute() {
+  public CudaStream compute() {
     return compute;
   }
 
@@ -93,7 +97,7 @@ final class CudaContext implements AutoCloseable {
     return upload;
   }
 
-  DeviceMemory memory() {
+  public DeviceMemory memory() {
     return memory;
   }
 
@@ -115,7 +119,7 @@ final class CudaContext implements AutoCloseable {
   }
 
   /** A call of a kernel for another type, or for none. */
-  Launches kernel(String name, @Nullable DType type) {
+  public Launches kernel(String name, @Nullable DType type) {
     return launches.of(name, type);
   }
 
@@ -126,6 +130,9 @@ final class CudaContext implements AutoCloseable {
    * @param what for the message if there is none
    */
   long workspace(long bytes, String what) {
+    if (capturing) {
+      return capturedWorkspace(bytes, what);
+    }
     if (bytes > workspaceBytes) {
       releaseWorkspace();
       workspace = memory.borrow(bytes, compute, "the workspace of " + what);
@@ -134,12 +141,72 @@ final class CudaContext implements AutoCloseable {
     return workspace;
   }
 
+  /** A graph keeps what it works in: memory of its own. */
+  private long capturedWorkspace(long bytes, String what) {
+    DeviceStorage s = capturedWorkspace;
+    if (s == null || s.byteSize() < bytes) {
+      releaseCapturedWorkspace();
+      s = memory.allocate(Math.max(bytes, workspaceBytes), "the workspace of " + what);
+      capturedWorkspace = s;
+    }
+    return s.address();
+  }
+
+  private void releaseCapturedWorkspace() {
+    if (capturedWorkspace != null) {
+      capturedWorkspace.close();
+      capturedWorkspace = null;
+    }
+  }
+
+  /** Whether a step is being captured. */
+  public boolean isCapturing() {
+    return capturing;
+  }
+
+  /** Throws where a step is being captured, of which something cannot be part. */
+  void checkNotCapturing(String what) {
+    if (capturing) {
+      throw new IllegalStateException(what + " within a step that is captured");
+    }
+  }
+
+  /** Memory that is allocated from now on belongs to a step that is captured. */
+  void beginCapture() {
+    memory.beginCapture();
+    capturing = true;
+  }
+
+  /** Ends that. */
+  DeviceMemory.Capture endCapture() {
+    releaseCapturedWorkspace();
+    capturing = false;
+    return memory.endCapture();
+  }
+
+  /** Ends a capture that failed. */
+  void abandonCapture() {
+    releaseCapturedWorkspace();
+    capturing = false;
+    memory.abandonCapture();
+  }
+
   void releaseWorkspace() {
     if (workspaceBytes > 0) {
       memory.giveBack(workspace, compute);
       workspace = 0;
       workspaceBytes = 0;
     }
+  }
+
+  /**
+   * A tensor of this device.
+   *
+   * @param what for the message if there is no memory
+   */
+  public Tensor temporary(DType type, Shape shape, String what) {
+    long bytes = Math.multiplyExact(shape.elements(), (long) type.bytes());
+    return Tensor.owning(memory.allocate(bytes, what), type, shape);
   }
 
   /** Waits for all work; errors of work that failed are thrown. */

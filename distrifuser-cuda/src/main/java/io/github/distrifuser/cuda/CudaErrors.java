@@ -12,13 +12,13 @@ import org.bytedeco.javacpp.BytePointer;
 import org.bytedeco.javacpp.PointerPointer;
 
 /** Turns statuses of the four libraries into exceptions. */
-final class CudaErrors {
+public final class CudaErrors {
   private static final int TEXT = 4096;
 
   private CudaErrors() {}
 
   /** Of the runtime. */
-  static void check(int status, String call) {
+  public static void check(int status, String call) {
     if (status != 0) {
       throw new CudaException("CUDA: " + call + " failed: " + describe(status));
     }

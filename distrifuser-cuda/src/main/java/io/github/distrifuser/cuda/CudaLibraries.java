@@ -43,6 +43,9 @@ final class CudaLibraries {
           new Wanted("libcudnn_cnn.so.9", "cuDNN 9"),
           new Wanted("libcudnn_adv.so.9", "cuDNN 9"));
 
+  /** Several ranks need it, each of which has a GPU of its own. */
+  static final Wanted NCCL = new Wanted("libnccl.so.2", "NCCL 2");
+
   private final List<Path> folders;
   private final Path linkerCache;
 
@@ -175,19 +178,22 @@ final class CudaLibraries {
 
   /** Null where all libraries are here; else the first that is not, and what is there instead. */
   @Nullable String missing() {
-    for (Wanted w : WANTED) {
-      if (find(w.file) == null && !linkerKnows(w.file)) {
-        List<Path> others = others(w.file);
-        return w.of
-            + " is needed and "
-            + w.file
-            + " is missing: "
-            + (others.isEmpty() ? "no version of it was found" : "found only " + others)
-            + "; install it or name its folder with "
-            + VARIABLE;
-      }
+    return WANTED.stream().map(this::missing).filter(m -> m != null).findFirst().orElse(null);
+  }
+
+  /** Null where a library is here; else what to tell the user. */
+  @Nullable String missing(Wanted w) {
+    if (find(w.file) != null || linkerKnows(w.file)) {
+      return null;
     }
-    return null;
+    List<Path> others = others(w.file);
+    return w.of
+        + " is needed and "
+        + w.file
+        + " is missing: "
+        + (others.isEmpty() ? "no version of it was found" : "found only " + others)
+        + "; install it or name its folder with "
+        + VARIABLE;
   }
 
   /** Other versions of a library. */

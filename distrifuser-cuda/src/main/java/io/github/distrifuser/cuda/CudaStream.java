@@ -12,29 +12,53 @@ import static org.bytedeco.cuda.global.cudart.cudaStreamWaitEvent;
 
 import org.bytedeco.cuda.cudart.CUstream_st;
 import org.bytedeco.javacpp.Pointer;
+import org.jspecify.annotations.Nullable;
 
 /** A queue of work of one device, in no order with other streams but what events give. */
-final class CudaStream implements AutoCloseable {
+public final class CudaStream implements AutoCloseable {
   private final CUstream_st stream = new CUstream_st();
   private final Address from = new Address();
   private final Address to = new Address();
+  private @Nullable Companion companion;
+  private @Nullable CudaEvent tail; // for a companion to wait for
 
-  CudaStream() {
+  public CudaStream() {
     CudaErrors.check(
         cudaStreamCreateWithFlags(stream, cudaStreamNonBlocking), "cudaStreamCreateWithFlags");
   }
 
-  CUstream_st handle() {
+  public CUstream_st handle() {
     return stream;
   }
 
+  /** What this stream's work waits for besides its own, or null. */
+  public @Nullable Companion companion() {
+    return companion;
+  }
+
+  /** From now on the host waits for this stream as the companion does; null ends that. */
+  public void accompany(@Nullable Companion other) {
+    companion = other;
+  }
+
   /** What is called from now on waits for the event's last record. */
-  void await(CudaEvent event) {
+  public void await(CudaEvent event) {
     CudaErrors.check(cudaStreamWaitEvent(stream, event.handle(), 0), "cudaStreamWaitEvent");
   }
 
   /** Waits on the host for all that was called. */
-  void synchronize() {
+  public void synchronize() {
+    Companion other = companion;
+    if (other != null) {
+      CudaEvent end = tail;
+      if (end == null) {
+        end = new CudaEvent();
+        tail = end;
+      }
+      end.record(this);
+      other.await(end);
+      return;
+    }
     CudaErrors.check(cudaStreamSynchronize(stream), "cudaStreamSynchronize");
   }
 
@@ -53,7 +77,7 @@ final class CudaStream implements AutoCloseable {
   }
 
   /** Within the device. */
-  void copy(long source, long target, long bytes) {
+  public void copy(long source, long target, long bytes) {
     CudaErrors.check(
         cudaMemcpyAsync(to.of(target), from.of(source), bytes, cudaMemcpyDeviceToDevice, stream),
         "cudaMemcpyAsync within the device");
@@ -61,6 +85,9 @@ final class CudaStream implements AutoCloseable {
 
   @Override
   public void close() {
+    if (tail != null) {
+      tail.close();
+    }
     if (!stream.isNull()) {
       cudaStreamDestroy(stream);
       stream.setNull();

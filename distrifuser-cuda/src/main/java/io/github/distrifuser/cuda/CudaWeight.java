@@ -71,7 +71,10 @@ abstract class CudaWeight implements PreparedWeight {
           "weight " + name + " is on cuda:" + device + ", not on cuda:" + context.device());
     }
     if (!settled) {
-      if (ready.isReached()) {
+      if (context.isCapturing()) {
+        CudaGraph.outside(ready::synchronize);
+        settled = true;
+      } else if (ready.isReached()) {
         settled = true;
       } else {
         context.compute().await(ready);

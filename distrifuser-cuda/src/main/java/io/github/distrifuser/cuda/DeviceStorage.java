@@ -4,7 +4,7 @@ import io.github.distrifuser.tensor.Storage;
 import java.nio.ByteBuffer;
 
 /** Memory of one tensor on a GPU. */
-final class DeviceStorage implements Storage {
+public final class DeviceStorage implements Storage {
   private final DeviceMemory memory;
   private final long address;
   private final long bytes;

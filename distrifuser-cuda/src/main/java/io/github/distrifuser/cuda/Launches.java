@@ -34,7 +34,7 @@ import org.jspecify.annotations.Nullable;
  *
  * A module is compiled, or read from the cache on disk, when its first kernel is called.
  */
-final class Launches implements AutoCloseable {
+public final class Launches implements AutoCloseable {
   private static final int MOST = 40; // arguments
   private static final int SLOT = 8; // bytes that each has
 
@@ -88,7 +88,7 @@ final class Launches implements AutoCloseable {
     return SLOT * count++;
   }
 
-  Launches pointer(long address) {
+  public Launches pointer(long address) {
     values.putLong(slot(ArgumentKind.POINTER, address), address);
     return this;
   }
@@ -97,14 +97,14 @@ final class Launches implements AutoCloseable {
     return pointer(t == null ? 0 : t.address());
   }
 
-  Launches i64(long... numbers) {
+  public Launches i64(long... numbers) {
     for (long n : numbers) {
       values.putLong(slot(ArgumentKind.I64, n), n);
     }
     return this;
   }
 
-  Launches i32(long... numbers) {
+  public Launches i32(long... numbers) {
     for (long n : numbers) {
       values.putInt(slot(ArgumentKind.I32, n), Math.toIntExact(n));
     }
@@ -117,7 +117,7 @@ final class Launches implements AutoCloseable {
   }
 
   /** Launches one thread for each element. */
-  void elements(CudaStream stream, long work) {
+  public void elements(CudaStream stream, long work) {
     run(stream, work, kernel().threads());
   }
 

@@ -95,8 +95,7 @@ final class MatmulPlans implements AutoCloseable {
     /** Rows of one batch. */
     Operand part(long batch, long from, long n, int elementBytes) {
       long at = batch * rows.batchStride() + from * rows.rowStride();
-      RowView part =
-          new RowView(1, n, rows.channels(), n * rows.rowStride(), rows.rowStride());
+      RowView part = new RowView(1, n, rows.channels(), n * rows.rowStride(), rows.rowStride());
       return new Operand(address + at * elementBytes, part);
     }
 

@@ -41,12 +41,13 @@ final class WeightUploads {
 
   /** Memory that outlives the backend. */
   long allocate(long bytes, String name) {
+    context.checkNotCapturing("weight " + name + " is prepared");
     try (Address p = new Address()) {
       int status = cudaMalloc(p, Math.max(bytes, 1));
       if (status == cudaErrorMemoryAllocation) {
         cudaGetLastError();
         stream().synchronize(); // bytes on their way take memory, too
-        context.memory().trim();
+        context.memory().makeRoom();
         status = cudaMalloc(p, Math.max(bytes, 1));
         if (status == cudaErrorMemoryAllocation) {
           cudaGetLastError();

@@ -103,6 +103,19 @@ class CudaLibrariesTest {
   }
 
   @Test
+  void ncclIsAskedForOnItsOwn() throws IOException {
+    putAll("usr/lib64");
+    assertNull(search(Map.of(), Map.of()).missing());
+    assertEquals(
+        "NCCL 2 is needed and libnccl.so.2 is missing: no version of it was found;"
+            + " install it or name its folder with DISTRIFUSER_CUDA_LIBRARIES",
+        search(Map.of(), Map.of()).missing(CudaLibraries.NCCL));
+    put("venv/lib/python3.12/site-packages/nvidia/nccl/lib/libnccl.so.2");
+    Map<String, String> venv = Map.of("VIRTUAL_ENV", root.resolve("venv").toString());
+    assertNull(search(venv, Map.of()).missing(CudaLibraries.NCCL));
+  }
+
+  @Test
   void foldersThatAreNotThereAreNoError() {
     CudaLibraries all =
         search(

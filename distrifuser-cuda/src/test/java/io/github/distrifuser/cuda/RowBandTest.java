@@ -27,8 +27,7 @@ class RowBandTest {
           assertTrue(rows <= mostOut, b::toString);
           assertTrue(rows == 1 || b.inTo() - b.inFrom() <= mostIn, b::toString);
           // The first row of the kernel stands on the same row of the image.
-          assertEquals(
-              b.outFrom() * stride - top, b.inFrom() - b.geometry().top(), b::toString);
+          assertEquals(b.outFrom() * stride - top, b.inFrom() - b.geometry().top(), b::toString);
         }
         assertEquals(outHeight, next);
       }

@@ -6,7 +6,6 @@ import io.github.distrifuser.comm.local.LocalCommunicators;
 import io.github.distrifuser.models.Denoiser;
 import io.github.distrifuser.parallel.LocalRanksDenoiser;
 import io.github.distrifuser.trace.Timeline;
-import io.github.distrifuser.trace.TracedCommunicator;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.BiFunction;
@@ -21,7 +20,7 @@ final class LocalTeam implements AutoCloseable {
   private final @Nullable Timeline timeline;
   private final BiFunction<Backend, Communicator, Denoiser> maker;
   private @Nullable LocalCommunicators world;
-  private List<Communicator> communicators = List.of();
+  private @Nullable LocalLinks links;
   private @Nullable LocalRanksDenoiser denoiser;
 
   LocalTeam(
@@ -42,7 +41,8 @@ final class LocalTeam implements AutoCloseable {
 
   /** Each rank's communicator. */
   List<Communicator> communicators() {
-    return communicators;
+    LocalLinks l = links;
+    return l == null ? List.of() : l.all();
   }
 
   /** The denoiser; a new one on new communicators where the last one failed. */
@@ -53,18 +53,24 @@ final class LocalTeam implements AutoCloseable {
     }
     release();
     LocalCommunicators w = LocalCommunicators.create(backends.size());
-    Timeline t = timeline;
-    List<Communicator> ranks =
-        t == null
-            ? w.ranks()
-            : w.ranks().stream().map(c -> (Communicator) new TracedCommunicator(c, t)).toList();
     world = w;
-    communicators = ranks;
+    links = new LocalLinks(backends, w.ranks(), timeline);
+    LocalLinks l = links;
     d =
         new LocalRanksDenoiser(
             backends.size(),
-            r -> maker.apply(backends.get(r), ranks.get(r)),
-            (r, cause) -> ranks.get(r).abort(String.valueOf(cause.getMessage())));
+            new LocalRanksDenoiser.Maker() {
+              @Override
+              public Denoiser make(int rank) {
+                return maker.apply(backends.get(rank), l.link(rank));
+              }
+
+              @Override
+              public void release(int rank) {
+                l.unlink(rank);
+              }
+            },
+            (r, cause) -> l.get(r).abort(String.valueOf(cause.getMessage())));
     denoiser = d;
     return d;
   }
@@ -72,8 +78,10 @@ final class LocalTeam implements AutoCloseable {
   private void release() {
     List<AutoCloseable> parts = new ArrayList<>();
     parts.add(denoiser);
+    parts.add(links);
     parts.add(world);
     denoiser = null;
+    links = null;
     world = null;
     Closing.all(parts);
   }

@@ -44,7 +44,7 @@ record RankPlan(
   private static RankPlan find(LoadOptions options, Map<String, String> env) {
     Communicator given = options.communicator();
     if (given != null) {
-      return new RankPlan(given, false, 0, 1, options.threads());
+      return new RankPlan(given, false, HostRanks.localRank(given), 1, options.threads());
     }
     int threads = options.localRanks() > 1 ? options.localRanks() : number(env, LOCAL_RANKS, 1);
     RankEnvironment environment = threads > 1 ? RankEnvironment.alone() : RankEnvironment.of(env);

@@ -30,12 +30,13 @@ final class Ranks implements AutoCloseable {
   private final LoadOptions options;
   private final RankSetup setup;
   private final RankPlan plan;
-  private final Communicator world; // processes; a group of one where ranks are threads
+  private final Communicator linked; // the processes, for the backend's tensors
+  private final Communicator world; // the same, traced; a group of one where ranks are threads
   private final Backend front;
   private final @Nullable Timeline timeline;
   private final StepStats stats = new StepStats();
   private @Nullable Backend decodeBackend;
-  private @Nullable WeightStore weights;
+  private @Nullable DeviceWeights weights;
   private @Nullable LocalTeam team;
   private @Nullable Denoiser denoiser;
 
@@ -53,11 +54,19 @@ final class Ranks implements AutoCloseable {
     this.setup = setup;
     this.plan = plan;
     this.timeline = options.trace() ? new Timeline() : null;
-    this.world =
-        timeline == null || plan.threads() > 1
-            ? plan.world()
-            : new TracedCommunicator(plan.world(), timeline);
     this.front = setup.backend(plan.localRank(), plan.threadsOfFront());
+    this.linked = linked(front, plan.world());
+    this.world =
+        timeline == null || plan.threads() > 1 ? linked : new TracedCommunicator(linked, timeline);
+  }
+
+  private static Communicator linked(Backend backend, Communicator world) {
+    try {
+      return backend.communicator(world);
+    } catch (RuntimeException | Error e) {
+      backend.close();
+      throw e;
+    }
   }
 
   /** Starts this rank's backend. */
@@ -67,7 +76,7 @@ final class Ranks implements AutoCloseable {
       UNetConfig unet,
       LoadOptions options,
       RankPlan plan) {
-    RankSetup setup = new RankSetup(options.device(), options.dtype());
+    RankSetup setup = new RankSetup(options.device(), options.dtype(), options.winograd());
     return new Ranks(config, source, unet, options, setup, plan);
   }
 
@@ -79,10 +88,10 @@ final class Ranks implements AutoCloseable {
     }
     world.progress("loading the model");
     StateDict dict = source.weights("unet", "diffusion_pytorch_model", options.variant());
-    WeightStore store = new WeightStore(dict);
-    weights = store;
+    DeviceWeights all = new DeviceWeights(dict);
+    weights = all;
     if (plan.threads() > 1) {
-      team = new LocalTeam(plan, setup, timeline, (b, c) -> denoiser(b, store, c));
+      team = new LocalTeam(plan, setup, timeline, (b, c) -> denoiser(b, all.of(b), c));
     }
     LoadingBar.during(
         loadingBars(),
@@ -132,7 +141,7 @@ final class Ranks implements AutoCloseable {
       Backend b = decodeBackend;
       if (b == null) {
         b =
-            new RankSetup(options.device(), DType.F32)
+            new RankSetup(options.device(), DType.F32, options.winograd())
                 .backend(plan.localRank(), plan.threadsOfFront());
         decodeBackend = b;
       }
@@ -143,8 +152,8 @@ final class Ranks implements AutoCloseable {
 
   /** The denoiser, made anew where the last generation's failure broke it. */
   Denoiser denoiser() {
-    WeightStore store = weights;
-    if (store == null) {
+    DeviceWeights all = weights;
+    if (all == null) {
       throw new IllegalStateException("the pipeline is closed");
     }
     LocalTeam t = team;
@@ -153,7 +162,7 @@ final class Ranks implements AutoCloseable {
     }
     Denoiser d = denoiser;
     if (d == null) {
-      d = denoiser(front, store, world);
+      d = denoiser(front, all.of(front), world);
       denoiser = d;
     }
     return d;
@@ -190,6 +199,9 @@ final class Ranks implements AutoCloseable {
     parts.add(team);
     parts.add(weights);
     parts.add(decodeBackend);
+    if (linked != plan.world()) {
+      parts.add(linked);
+    }
     parts.add(front);
     denoiser = null;
     team = null;

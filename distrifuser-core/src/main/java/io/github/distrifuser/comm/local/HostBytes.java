@@ -7,7 +7,7 @@ import java.nio.ByteOrder;
 import org.jspecify.annotations.Nullable;
 
 /** A message's bytes where they lie in host memory: runs of equal length, apart from each other. */
-final class HostBytes {
+final class HostBytes implements Parcel {
   private static final int LONGEST_COPY = 1 << 30;
 
   private final @Nullable Storage storage;
@@ -55,8 +55,18 @@ final class HostBytes {
     return new HostBytes(null, array, array.length, 0, array.length, array.length);
   }
 
-  long length() {
+  @Override
+  public long length() {
     return length;
+  }
+
+  @Override
+  public void travelTo(Parcel receiver) {
+    if (!(receiver instanceof HostBytes target)) {
+      throw new IllegalArgumentException(
+          "one rank sends host memory, the other receives elsewhere");
+    }
+    copyTo(target);
   }
 
   /** Bytes from {@code at} on that lie together, {@code most} at most. */

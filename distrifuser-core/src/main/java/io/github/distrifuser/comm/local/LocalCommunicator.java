@@ -11,7 +11,7 @@ import java.util.ArrayList;
 import java.util.List;
 
 /** A rank's place in a group: turns operations into messages. */
-final class LocalCommunicator implements Communicator {
+final class LocalCommunicator implements ParcelExchange {
   private final LocalWorld world;
   private final LocalGroup group;
   private final int rank;
@@ -70,17 +70,24 @@ final class LocalCommunicator implements Communicator {
 
   @Override
   public Work exchange(List<Transfer> transfers) {
+    return exchangeParcels(
+        transfers.stream()
+            .map(t -> new Message(t.peer(), t.send(), t.tag(), HostBytes.of(t.tensor())))
+            .toList());
+  }
+
+  @Override
+  public Work exchangeParcels(List<Message> messages) {
     LocalWork w = work("exchange", false);
-    for (Transfer t : transfers) {
-      if (t.peer() < 0 || t.peer() >= size() || t.peer() == rank) {
+    for (Message m : messages) {
+      if (m.peer() < 0 || m.peer() >= size() || m.peer() == rank) {
         throw new IllegalArgumentException(
-            "rank " + rank + " of " + size() + " has no peer " + t.peer());
+            "rank " + rank + " of " + size() + " has no peer " + m.peer());
       }
-      HostBytes bytes = HostBytes.of(t.tensor());
-      if (t.send()) {
-        w.send(t.peer(), t.tag(), bytes);
+      if (m.send()) {
+        w.send(m.peer(), m.tag(), m.parcel());
       } else {
-        w.receive(t.peer(), t.tag(), bytes);
+        w.receive(m.peer(), m.tag(), m.parcel());
       }
     }
     world.post(w);
@@ -182,7 +189,28 @@ final class LocalCommunicator implements Communicator {
 
   @Override
   public void abort(String reason) {
-    world.abort(worldRank(), reason);
+    world.abort(
+        worldRank(), new Failure(worldRank(), "rank " + worldRank() + " aborted: " + reason));
+  }
+
+  @Override
+  public void accuse(int ofWorldRank, String message) {
+    world.abort(worldRank(), new Failure(ofWorldRank, message));
+  }
+
+  @Override
+  public void check() {
+    world.check(group, rank);
+  }
+
+  @Override
+  public void progress(String what) {
+    world.note(worldRank(), what);
+  }
+
+  @Override
+  public String heard(int ofWorldRank) {
+    return world.heard(ofWorldRank);
   }
 
   @Override

@@ -36,11 +36,11 @@ final class LocalWork implements Work {
     final boolean send;
     final int tag;
     final long length;
-    @Nullable HostBytes bytes; // null where only the meeting counts
+    @Nullable Parcel bytes; // null where only the meeting counts
     byte @Nullable [] received; // by a receive of any length
     boolean matched;
 
-    private Side(int peer, boolean send, int tag, long length, @Nullable HostBytes bytes) {
+    private Side(int peer, boolean send, int tag, long length, @Nullable Parcel bytes) {
       this.peer = peer;
       this.send = send;
       this.tag = tag;
@@ -96,11 +96,11 @@ final class LocalWork implements Work {
     return group.worldRank(rank);
   }
 
-  void send(int peer, int tag, HostBytes bytes) {
+  void send(int peer, int tag, Parcel bytes) {
     sides.add(new Side(peer, true, tag, bytes.length(), bytes));
   }
 
-  void receive(int peer, int tag, HostBytes bytes) {
+  void receive(int peer, int tag, Parcel bytes) {
     sides.add(new Side(peer, false, tag, bytes.length(), bytes));
   }
 

@@ -24,6 +24,7 @@ final class LocalWorld {
     long bytesSent;
     long messagesSent;
     long waitNanos;
+    String doing = "";
 
     RankState(Condition changed) {
       this.changed = changed;
@@ -92,7 +93,7 @@ final class LocalWorld {
       fail(pair, f);
       return;
     }
-    HostBytes bytes = pair.send.bytes;
+    Parcel bytes = pair.send.bytes;
     if (pair.receive.length == LocalWork.ANY) {
       byte[] array = new byte[(int) pair.send.length];
       pair.receive.received = array;
@@ -141,7 +142,7 @@ final class LocalWorld {
     RuntimeException cause = null;
     try {
       if (pair.send.bytes != null && pair.receive.bytes != null) {
-        pair.send.bytes.copyTo(pair.receive.bytes);
+        pair.send.bytes.travelTo(pair.receive.bytes);
       }
       copied = true;
     } catch (RuntimeException e) {
@@ -356,14 +357,44 @@ final class LocalWorld {
     }
   }
 
-  void abort(int worldRank, String reason) {
+  void abort(int worldRank, Failure why) {
     lock.lock();
     try {
       if (aborted == null) {
-        aborted = new Failure(worldRank, "rank " + worldRank + " aborted: " + reason);
+        aborted = why;
         signalAll();
       }
       awaitIdle(worldRank);
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  void check(LocalGroup group, int rank) {
+    lock.lock();
+    try {
+      Failure f = closedFor(group, rank);
+      if (f != null) {
+        throw f.exception();
+      }
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  void note(int worldRank, String what) {
+    lock.lock();
+    try {
+      ranks.get(worldRank).doing = what;
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  String heard(int worldRank) {
+    lock.lock();
+    try {
+      return ranks.get(worldRank).doing;
     } finally {
       lock.unlock();
     }

@@ -29,7 +29,7 @@ final class Peer implements FrameReader.Listener {
   private final ArrayDeque<Outgoing> large = new ArrayDeque<>();
   private final StartListener start;
   private final Set<Long> leftGroups = new HashSet<>();
-  private String note = "";
+  private volatile String note = "";
   private long lastHeard = System.nanoTime();
   private boolean beatUnderWay;
   private boolean pumping;
@@ -52,6 +52,11 @@ final class Peer implements FrameReader.Listener {
 
   Channel channel() {
     return channel;
+  }
+
+  /** What the rank said last of what it does. May be asked by any thread. */
+  String note() {
+    return note;
   }
 
   // ---- messages ----

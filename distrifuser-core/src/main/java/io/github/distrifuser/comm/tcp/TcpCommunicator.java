@@ -226,6 +226,21 @@ final class TcpCommunicator implements Communicator {
   }
 
   @Override
+  public void accuse(int ofWorldRank, String message) {
+    group.world().accuse(ofWorldRank, message);
+  }
+
+  @Override
+  public void check() {
+    group.world().throwIfFailed();
+  }
+
+  @Override
+  public String heard(int ofWorldRank) {
+    return ofWorldRank == worldRank() ? "" : group.world().peer(ofWorldRank).note();
+  }
+
+  @Override
   public CommStats stats() {
     return group.world().counters().stats();
   }

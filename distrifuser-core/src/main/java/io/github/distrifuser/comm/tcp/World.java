@@ -148,6 +148,11 @@ final class World {
     awaitEnd(ABORT_MS);
   }
 
+  void accuse(int culprit, String message) {
+    run(() -> fail(culprit, message, null));
+    awaitEnd(ABORT_MS);
+  }
+
   /** A work's time is up. */
   void late(TcpWork work, Duration timeout) {
     run(

@@ -72,8 +72,4 @@ final class DownBlock {
     }
     return h;
   }
-
-  void releaseCaches() {
-    attentions.forEach(Transformer2DModel::releaseCaches);
-  }
 }

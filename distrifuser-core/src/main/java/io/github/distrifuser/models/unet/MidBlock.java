@@ -49,8 +49,4 @@ final class MidBlock {
       return second.forward(b, time);
     }
   }
-
-  void releaseCaches() {
-    attention.releaseCaches();
-  }
 }

@@ -1,7 +1,6 @@
 package io.github.distrifuser.models.unet;
 
 import io.github.distrifuser.backend.Activation;
-import io.github.distrifuser.backend.Backend;
 import io.github.distrifuser.nn.Layers;
 import io.github.distrifuser.nn.Linear;
 import io.github.distrifuser.tensor.Tensor;
@@ -63,13 +62,5 @@ final class TimestepEmbedding {
       }
     }
     return out;
-  }
-
-  /** Writes sinusoids into a new tensor {@code [n, width]}. */
-  static Tensor sinusoids(
-      Backend backend, float[] values, int width, boolean flipSinToCos, float freqShift) {
-    Tensor t = backend.allocate(values.length, width);
-    backend.write(sinusoids(values, width, flipSinToCos, freqShift), 0, t);
-    return t;
   }
 }

@@ -117,58 +117,55 @@ public final class UNet2DConditionModel {
     }
   }
 
-  /** The activated time embedding, as every resnet takes it: {@code [b, timeWidth]}. */
-  private Tensor embedTime(UNetInput in) {
-    int width = config.blockOutChannels().get(0);
-    try (Tensor t =
-        TimestepEmbedding.sinusoids(
-            backend, in.timesteps(), width, config.flipSinToCos(), config.freqShift())) {
-      Tensor emb = timeEmbedding.forward(t, in.timestepCond());
-      if (addEmbedding != null) {
-        try (Tensor added = embedAdded(in)) {
-          backend.addScaled(emb, added, 1, emb);
-        }
-      }
-      backend.activation(emb, config.activation(), emb);
-      return emb;
-    }
+  /** What {@link UNetInput#times} is made of: as many rows as timesteps, in row-major order. */
+  public float[] timeSinusoids(float[] timesteps) {
+    return TimestepEmbedding.sinusoids(
+        timesteps, config.blockOutChannels().get(0), config.flipSinToCos(), config.freqShift());
   }
 
-  private Tensor embedAdded(UNetInput in) {
-    if (addEmbedding == null || in.textEmbeds() == null || in.timeIds() == null) {
+  /** What {@link UNetInput#sizes} is made of, in row-major order. */
+  public float[] sizeSinusoids(float[] timeIds) {
+    return TimestepEmbedding.sinusoids(
+        timeIds, config.additionTimeEmbedDim(), config.flipSinToCos(), config.freqShift());
+  }
+
+  /** The activated time embedding, as every resnet takes it: {@code [b, timeWidth]}. */
+  private Tensor embedTime(UNetInput in) {
+    Tensor emb = timeEmbedding.forward(in.times(), in.timestepCond());
+    if (addEmbedding != null) {
+      try (Tensor added = embedAdded(in, addEmbedding)) {
+        backend.addScaled(emb, added, 1, emb);
+      }
+    }
+    backend.activation(emb, config.activation(), emb);
+    return emb;
+  }
+
+  private Tensor embedAdded(UNetInput in, TimestepEmbedding embedding) {
+    Tensor pooled = in.textEmbeds();
+    Tensor sizes = in.sizes();
+    if (pooled == null || sizes == null) {
       throw new IllegalArgumentException(
           "a UNet with addition_embed_type text_time needs text_embeds and time_ids");
     }
-    int b = in.sample().size(0);
-    int dim = config.additionTimeEmbedDim();
-    int ids = in.timeIds().length / b;
-    int pooled = in.textEmbeds().size(1);
+    int width = pooled.size(1);
+    int all = width + sizes.size(1);
     int expected = config.projectionClassEmbeddingsInputDim();
-    if (in.timeIds().length != ids * b || pooled + ids * dim != expected) {
+    if (all != expected) {
       throw new IllegalArgumentException(
           "add_embedding expects a vector of length "
               + expected
               + ", but a vector of "
-              + (pooled + ids * dim)
+              + all
               + " was created: check text_embeds "
-              + in.textEmbeds().shape()
+              + pooled.shape()
               + " and the number of time_ids, "
-              + ids);
+              + sizes.size(1) / config.additionTimeEmbedDim());
     }
-    try (Tensor joined = backend.allocate(b, expected);
-        Tensor sizes =
-            TimestepEmbedding.sinusoids(
-                backend, in.timeIds(), dim, config.flipSinToCos(), config.freqShift())) {
-      backend.copy(in.textEmbeds(), joined.slice(1, 0, pooled));
-      backend.copy(sizes.reshape(b, (long) ids * dim), joined.slice(1, pooled, expected));
-      return addEmbedding.forward(joined, null);
+    try (Tensor joined = backend.allocate(in.sample().size(0), expected)) {
+      backend.copy(pooled, joined.slice(1, 0, width));
+      backend.copy(sizes, joined.slice(1, width, expected));
+      return embedding.forward(joined, null);
     }
-  }
-
-  /** Frees what layers keep between steps: keys and values of the prompt. */
-  public void releaseCaches() {
-    downBlocks.forEach(DownBlock::releaseCaches);
-    midBlock.releaseCaches();
-    upBlocks.forEach(UpBlock::releaseCaches);
   }
 }

@@ -92,8 +92,4 @@ final class UpBlock {
       return j;
     }
   }
-
-  void releaseCaches() {
-    attentions.forEach(Transformer2DModel::releaseCaches);
-  }
 }

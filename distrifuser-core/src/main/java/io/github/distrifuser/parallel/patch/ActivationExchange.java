@@ -23,11 +23,11 @@ public final class ActivationExchange {
   private final Communicator group;
   private final int batchOf;
   private final ExchangePlan plan = new ExchangePlan();
+  private final List<Slot> slots = new ArrayList<>();
   private final List<Slot> pending = new ArrayList<>();
-  private final List<Work> outstanding = new ArrayList<>();
   private final Set<ExchangeKind> posting;
   private int firstPosting = UNKNOWN;
-  private boolean leftOut;
+  private boolean firstAsynchronous;
 
   /**
    * An exchange within a group.
@@ -85,10 +85,9 @@ public final class ActivationExchange {
     }
 
     private void postLate() {
-      if (leftOut && !transfers.isEmpty()) {
-        posted = send(transfers);
+      if (!firstAsynchronous && !transfers.isEmpty()) {
+        posted = group.exchange(transfers);
       }
-      leftOut = true;
     }
 
     /** Returns when what was posted last has arrived; at once where nothing was. */
@@ -103,10 +102,17 @@ public final class ActivationExchange {
     }
   }
 
+  /** Whether this is the generation's first step that posts: see {@link #lateSlot}. */
+  void setFirstAsynchronous(boolean first) {
+    firstAsynchronous = first;
+  }
+
   /** Plans a layer's messages. Layers do so in the same order on all ranks. */
   public Slot slot(String layer, ExchangeKind kind, Messages messages) {
     ExchangePlan.Entry entry = plan.add(layer, kind, messages.sentBytes(), messages.receivers());
-    return new Slot(entry, messages.transfers(entry.slot()));
+    Slot slot = new Slot(entry, messages.transfers(entry.slot()));
+    slots.add(slot);
+    return slot;
   }
 
   /** Posts what is waiting for company. Called at the end of every step. */
@@ -118,18 +124,11 @@ public final class ActivationExchange {
     for (Slot s : pending) {
       all.addAll(s.transfers);
     }
-    Work work = send(all);
+    Work work = group.exchange(all);
     for (Slot s : pending) {
       s.posted = work;
     }
     pending.clear();
-  }
-
-  private Work send(List<Transfer> transfers) {
-    Work work = group.exchange(transfers);
-    outstanding.removeIf(Work::isDone);
-    outstanding.add(work);
-    return work;
   }
 
   /**
@@ -150,10 +149,18 @@ public final class ActivationExchange {
     return firstPosting;
   }
 
-  /** Returns when everything posted has arrived, so that buffers may be freed. */
+  /**
+   * Returns when everything posted has arrived, so that buffers may be freed, or the next step
+   * captured.
+   */
   public void drain() {
     flush();
-    outstanding.forEach(Work::await);
-    outstanding.clear();
+    slots.forEach(Slot::await);
+  }
+
+  /** Forgets what was posted in a capture that failed. */
+  public void forget() {
+    pending.clear();
+    slots.forEach(s -> s.posted = null);
   }
 }

@@ -96,6 +96,7 @@ public final class PatchContext {
 
   public void setPhase(StepPhase newPhase) {
     phase = newPhase;
+    exchange.setFirstAsynchronous(newPhase == StepPhase.FIRST_ASYNCHRONOUS);
   }
 
   StepPhase phase() {

@@ -105,9 +105,4 @@ public final class PatchSelfAttention extends SelfAttention {
       toOut().addTo(a, residual);
     }
   }
-
-  @Override
-  public void releaseCaches() {
-    gathered = null;
-  }
 }

@@ -217,3 +217,14 @@ KERNEL(fromFloats, 256, (const float* x, T* out, long long n)) {
     narrow(x[i], out[i]);
   }
 }
+
+// The sum of parts that lie a distance apart, in their order, [parts, n]; rounded once. out may be none of them.
+KERNEL(sumParts, 256, (const T* x, T* out, long long n, long long distance, int parts)) {
+  for (long long i = firstIndex(); i < n; i += indexStep()) {
+    float sum = toFloat(x[i]);
+    for (int p = 1; p < parts; p++) {
+      sum += toFloat(x[p * distance + i]);
+    }
+    narrow(sum, out[i]);
+  }
+}

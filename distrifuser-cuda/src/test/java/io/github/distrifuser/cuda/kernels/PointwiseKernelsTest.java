@@ -120,6 +120,28 @@ class PointwiseKernelsTest {
 
   @ParameterizedTest
   @EnumSource(names = {"F32", "F16", "BF16"})
+  void partsAreAddedInTheirOrder(DType dtype) {
+    for (int[] sizes : new int[][] {{1, 1, 2}, {300, 300, 3}, {5, 64, 8}}) {
+      int n = sizes[0];
+      int distance = sizes[1];
+      int parts = sizes[2];
+      float[] x = reference.randoms(dtype, distance * parts);
+      float[] expected = new float[n];
+      for (int i = 0; i < n; i++) {
+        for (int p = 0; p < parts; p++) {
+          expected[i] = p == 0 ? x[i] : expected[i] + x[p * distance + i];
+        }
+      }
+      Memory out = Memory.of(dtype, new float[n]);
+      launches.launch(
+          "sumParts", dtype, 2, Memory.of(dtype, x), out, (long) n, (long) distance, parts);
+      launches.then(() -> Reference.close(dtype, expected, out.floats(), "sum of " + parts));
+    }
+    launches.run();
+  }
+
+  @ParameterizedTest
+  @EnumSource(names = {"F32", "F16", "BF16"})
   void gatedGelu(DType dtype) {
     for (Spread to : ROWS) {
       int half = to.channels();

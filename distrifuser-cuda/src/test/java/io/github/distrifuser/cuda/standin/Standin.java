@@ -8,6 +8,7 @@ import io.github.distrifuser.cuda.kernels.EmulatedKernels;
 import io.github.distrifuser.cuda.kernels.Kernel;
 import io.github.distrifuser.cuda.kernels.KernelLibrary;
 import java.nio.file.Path;
+import java.util.List;
 
 /** The simulated device behind the stand-in libraries, as tests see it. */
 public final class Standin {
@@ -53,7 +54,26 @@ public final class Standin {
 
     void standin_versions(int driver, int runtime, NativeLong cublas, NativeLong cudnn);
 
+    void standin_nccl_version(int version);
+
+    void standin_nccl(int rank, int kind, NativeLong n);
+
     NativeLong standin_count(int what);
+
+    void standin_refuse_capture(NativeLong n);
+
+    void standin_clock(int on);
+
+    void standin_speeds(
+        double flops, double memory, double link, double latency, double overhead, double call);
+
+    long standin_clock_end();
+
+    long standin_clock_busy(String prefix);
+
+    String standin_spans();
+
+    int standin_trace(String path);
   }
 
   private static final class Loaded {
@@ -165,8 +185,99 @@ public final class Standin {
     Loaded.CORE.standin_versions(driver, runtime, new NativeLong(cublas), new NativeLong(cudnn));
   }
 
+  /** The version that NCCL says it is. */
+  public static void ncclVersion(int version) {
+    Loaded.CORE.standin_nccl_version(version);
+  }
+
+  /** Lets the n-th operation that a rank of NCCL posts from now on fail. */
+  public static void failCommunication(int rank, long n) {
+    Loaded.CORE.standin_nccl(rank, 1, new NativeLong(n));
+  }
+
+  /** Lets the n-th operation that a rank of NCCL posts from now on never end. */
+  public static void hangCommunication(int rank, long n) {
+    Loaded.CORE.standin_nccl(rank, 2, new NativeLong(n));
+  }
+
   /** Convolutions (0), attentions (1) and matrix products (2) that libraries were asked for. */
   public static long count(int what) {
     return Loaded.CORE.standin_count(what).longValue();
+  }
+
+  /** Launches of kernels that the driver was asked for, captured ones included. */
+  public static long kernels() {
+    return count(3);
+  }
+
+  /** Operations that were captured. */
+  public static long captured() {
+    return count(4);
+  }
+
+  /** Launches of graphs. */
+  public static long graphLaunches() {
+    return count(5);
+  }
+
+  /** Lets the n-th operation from now on that is captured be refused; 0 ends that. */
+  public static void refuseCapture(long n) {
+    Loaded.CORE.standin_refuse_capture(new NativeLong(n));
+  }
+
+  /** Sets the simulated clocks to 0 and keeps a list of what runs; clock.cpp says what counts. */
+  public static void startClock() {
+    Loaded.CORE.standin_clock(1);
+  }
+
+  /** Ends the list. */
+  public static void stopClock() {
+    Loaded.CORE.standin_clock(0);
+  }
+
+  /**
+   * What the simulated device can do.
+   *
+   * @param flops operations a second
+   * @param memory bytes of its memory a second
+   * @param link bytes a second between devices
+   * @param latency nanoseconds of a message
+   * @param overhead nanoseconds of an operation
+   * @param call nanoseconds that the host needs to ask for one
+   */
+  public static void speeds(
+      double flops, double memory, double link, double latency, double overhead, double call) {
+    Loaded.CORE.standin_speeds(flops, memory, link, latency, overhead, call);
+  }
+
+  /** When the last operation ended, in simulated nanoseconds. */
+  public static long clock() {
+    return Loaded.CORE.standin_clock_end();
+  }
+
+  /** Simulated nanoseconds of the operations whose names begin with a text. */
+  public static long busy(String prefix) {
+    return Loaded.CORE.standin_clock_busy(prefix);
+  }
+
+  /** Something that ran: times in simulated nanoseconds. */
+  public record Span(int stream, String name, long start, long end) {}
+
+  /** What has run since the clock was started, in the order in which it was simulated. */
+  public static List<Span> spans() {
+    return Loaded.CORE
+        .standin_spans()
+        .lines()
+        .map(l -> l.split("\t"))
+        .map(
+            f -> new Span(Integer.parseInt(f[0]), f[1], Long.parseLong(f[2]), Long.parseLong(f[3])))
+        .toList();
+  }
+
+  /** Writes that list as a Chrome trace. */
+  public static void trace(Path file) {
+    if (Loaded.CORE.standin_trace(file.toString()) != 0) {
+      throw new IllegalStateException(file + " cannot be written");
+    }
   }
 }

@@ -52,7 +52,8 @@ final class StandinBuild {
           new Library("libcudnn_graph.so.9", "libjnicudnn.so", true, "", 3000, "cudnn.cpp"),
           new Library("libcudnn_ops.so.9", "libjnicudnn.so", true, "", 3000, ""),
           new Library("libcudnn_cnn.so.9", "libjnicudnn.so", true, "", 3000, ""),
-          new Library("libcudnn_adv.so.9", "libjnicudnn.so", true, "", 3000, ""));
+          new Library("libcudnn_adv.so.9", "libjnicudnn.so", true, "", 3000, ""),
+          new Library("libnccl.so.2", "libjninccl.so", false, "p?nccl[A-Z]", 3, "nccl.cpp"));
 
   /** Builds what is not built yet and puts it into {@link #FOLDER}. */
   static void build() {
@@ -64,6 +65,8 @@ final class StandinBuild {
         NativeBuild.build(
             CORE,
             List.of(
+                new Unit(SOURCES.resolve("capture.cpp"), options("default")),
+                new Unit(SOURCES.resolve("clock.cpp"), options("default")),
                 new Unit(SOURCES.resolve("device.cpp"), options("default")),
                 new Unit(SOURCES.resolve("math.cpp"), options("default"))),
             List.of("-shared", "-Wl,-soname," + CORE, "-ldl"),
