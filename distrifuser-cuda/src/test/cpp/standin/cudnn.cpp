@@ -48,6 +48,7 @@ struct Descriptor {
   bool final = false;
   std::map<int, Value> values;
   int engine = 0; // of a configuration or an engine
+  std::set<Stream*> streams; // that a plan was executed for
 };
 
 std::recursive_mutex mutex;
@@ -424,7 +425,7 @@ EXPORT int cudnnBackendDestroyDescriptor(Descriptor* d) {
     report("a cuDNN descriptor is destroyed that does not exist");
     return BAD;
   }
-  if (found->second->kind == PLAN && busy()) {
+  if (found->second->kind == PLAN && busy(found->second->streams)) {
     report("a cuDNN plan is destroyed while work is under way that may be its own");
   }
   all.erase(found);
@@ -544,6 +545,7 @@ EXPORT int cudnnBackendExecute(void* handle, Descriptor* p, Descriptor* v) {
   if (plan == nullptr || pack == nullptr || !plan->final || !pack->final || handles.count(handle) == 0) {
     return fail(BAD, "a plan, a pack or a handle that is not there");
   }
+  plan->streams.insert(handles[handle]);
   const Shared configuration = child(plan, 401);
   auto graph = std::make_shared<Graph>();
   read(child(configuration, 201), *graph);

@@ -447,12 +447,12 @@ unsigned below(unsigned n) {
 
 Order& orderFor(int rank) { return orders[rank]; }
 
-bool busy() {
+bool busy(const std::set<Stream*>& which) {
   Lock lock(mutex);
   const auto waits = [](const Operation& o) { return o.kind == Operation::WORK || o.kind == Operation::GRAPH; };
-  return sticky[device] == SUCCESS &&
-         std::any_of(streams.begin(), streams.end(),
-                     [&](Stream* s) { return s->device == device && std::any_of(s->queue.begin(), s->queue.end(), waits); });
+  return std::any_of(which.begin(), which.end(), [&](Stream* s) {
+    return streams.count(s) != 0 && sticky[s->device] == SUCCESS && std::any_of(s->queue.begin(), s->queue.end(), waits);
+  });
 }
 
 int streamCreate(Stream** stream) {

@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -89,8 +90,8 @@ int deviceOf(Stream* stream);
 // A number below n, as the seed has it.
 unsigned below(unsigned n);
 
-// Whether a stream has work left that will run.
-bool busy();
+// Whether any of these streams that still exist has work, on a device that has not failed.
+bool busy(const std::set<Stream*>& streams);
 
 int streamCreate(Stream** stream);
 int streamDestroy(Stream* stream);

@@ -2,6 +2,7 @@
 #include "device.hpp"
 
 #include <cstring>
+#include <map>
 #include <mutex>
 #include <set>
 #include <string>
@@ -12,10 +13,12 @@ namespace {
 
 struct Module {
   std::string image;
-  std::set<std::string> names;
+  std::set<std::string> names; // of its functions, which their handles point to
+  std::set<Stream*> streams; // that its functions were launched for
 };
 
 std::mutex guard;
+std::map<const char*, Module*> owners; // of functions
 
 size_t imageSize(const unsigned char* p) {
   if (std::memcmp(p, "\177ELF", 4) != 0) {
@@ -81,13 +84,19 @@ EXPORT int cuModuleLoadData(Module** module, const void* image) {
   if (size == 0) {
     return 200; // invalid image
   }
-  *module = new Module{std::string(static_cast<const char*>(image), size), {}};
+  *module = new Module{std::string(static_cast<const char*>(image), size), {}, {}};
   counted("modules", 1);
   return SUCCESS;
 }
 
 EXPORT int cuModuleUnload(Module* module) {
-  if (busy()) {
+  {
+    std::lock_guard<std::mutex> lock(guard);
+    for (const std::string& name : module->names) {
+      owners.erase(name.c_str());
+    }
+  }
+  if (busy(module->streams)) {
     report("a module is unloaded while work is under way that may be its own");
   }
   counted("modules", -1);
@@ -101,8 +110,8 @@ EXPORT int cuModuleGetFunction(const char** function, Module* module, const char
   if (module->image.find(section) == std::string::npos) {
     return NOT_FOUND;
   }
-  static std::set<std::string> all;
-  *function = all.insert(name).first->c_str();
+  *function = module->names.insert(name).first->c_str();
+  owners[*function] = module;
   return SUCCESS;
 }
 
@@ -110,6 +119,15 @@ EXPORT int cuLaunchKernel(const char* function, unsigned gx, unsigned gy, unsign
                           Stream* stream, void** params, void**) {
   if (int e = entered()) {
     return e;
+  }
+  {
+    std::lock_guard<std::mutex> lock(guard);
+    auto owner = owners.find(function);
+    if (owner == owners.end()) {
+      report("a function is launched whose module is unloaded");
+      return INVALID_HANDLE;
+    }
+    owner->second->streams.insert(stream);
   }
   const unsigned grid[] = {gx, gy, gz};
   const unsigned block[] = {bx, by, bz};

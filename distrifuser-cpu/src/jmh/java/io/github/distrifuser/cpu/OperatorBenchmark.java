@@ -2,6 +2,7 @@ package io.github.distrifuser.cpu;
 
 import io.github.distrifuser.backend.Backend;
 import io.github.distrifuser.backend.BackendOptions;
+import io.github.distrifuser.backend.Winograd;
 import io.github.distrifuser.tensor.DType;
 import java.util.Collection;
 import java.util.Locale;
@@ -43,12 +44,15 @@ public class OperatorBenchmark {
   @Param("F32")
   DType dtype;
 
+  @Param("AUTO")
+  Winograd winograd;
+
   private Backend backend;
   private Runnable call;
 
   @Setup
   public void open() {
-    backend = new OneDnnBackendProvider().create(new BackendOptions(dtype, 0, 0));
+    backend = new OneDnnBackendProvider().create(new BackendOptions(dtype, 0, 0, winograd));
     call = operator.on(backend);
   }
 

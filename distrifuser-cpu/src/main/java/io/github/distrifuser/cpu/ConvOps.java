@@ -13,6 +13,7 @@ import static org.bytedeco.dnnl.global.dnnl.dnnl_primitive_desc_query_md;
 import static org.bytedeco.dnnl.global.dnnl.dnnl_query_weights_md;
 
 import io.github.distrifuser.backend.Conv2dGeometry;
+import io.github.distrifuser.backend.Winograd;
 import io.github.distrifuser.tensor.DType;
 import io.github.distrifuser.tensor.Shape;
 import io.github.distrifuser.tensor.Tensor;
@@ -28,12 +29,17 @@ final class ConvOps {
   private static final int TYPICAL_SIZE = 64;
 
   private final DnnContext context;
+  private final @Nullable WinogradConv winograd;
 
   /** The layout that each primitive reads its weight in. */
   private final Map<Key, Layout> layouts = new HashMap<>();
 
-  ConvOps(DnnContext context) {
+  /**
+   * @param winograd whether {@link WinogradConv} serves where it is faster
+   */
+  ConvOps(DnnContext context, Winograd winograd) {
     this.context = context;
+    this.winograd = winograd == Winograd.AUTO ? new WinogradConv(context) : null;
   }
 
   private enum Residual {
@@ -127,6 +133,10 @@ final class ConvOps {
             && x.isDense()
             && out.isDense()
             && (residual == null || residual.isDense());
+    if (winograd != null && winograd.serves(x, w, geometry, residual, out)) {
+      winograd.conv2d(x, w, geometry, channelBias, residual, out);
+      return;
+    }
     if (together || batch == 1) {
       run(x, w, geometry, bias(w, channelBias, 0), residual, out);
       return;

@@ -4,9 +4,13 @@ import static org.bytedeco.dnnl.global.dnnl.dnnl_memory_desc_get_size;
 
 import io.github.distrifuser.tensor.DType;
 import io.github.distrifuser.tensor.Shape;
+import io.github.distrifuser.weights.HalfFloats;
 import io.github.distrifuser.weights.WeightTensor;
+import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -16,6 +20,8 @@ import org.jspecify.annotations.Nullable;
 final class ConvWeight extends NativeWeight {
   private final DType dtype;
   private final List<Packing> packings = new CopyOnWriteArrayList<>();
+  private boolean transformedBefore;
+  private @Nullable Transformed transformed;
   private final Slab bias; // [out], zeros where the layer has none
 
   /** The weight in one layout. */
@@ -24,6 +30,11 @@ final class ConvWeight extends NativeWeight {
       return memory.address();
     }
   }
+
+  /**
+   * Filters as {@link WinogradConv} multiplies with them, and the budget that they were taken from.
+   */
+  private record Transformed(BlockedLayout layout, Slab memory, AtomicLong budget) {}
 
   /**
    * @param md the layout, which this weight takes over
@@ -82,6 +93,89 @@ final class ConvWeight extends NativeWeight {
     return p;
   }
 
+  /**
+   * Transformed filters, kept from the second call on while the budget lasts: what is used once,
+   * such as a decoder's weights, is not worth the memory.
+   *
+   * @param budget bytes that may still be kept; what is kept is given back when this is closed
+   * @param fill writes them
+   * @return null where they are not kept
+   */
+  synchronized @Nullable Slab transformed(
+      BlockedLayout layout, AtomicLong budget, Consumer<Slab> fill) {
+    checkOpen();
+    Transformed t = transformed;
+    if (t != null) {
+      return t.layout.equals(layout) ? t.memory : null;
+    }
+    if (!transformedBefore) {
+      transformedBefore = true;
+      return null;
+    }
+    long bytes = layout.elements() * Float.BYTES;
+    if (budget.addAndGet(-bytes) < 0) {
+      budget.addAndGet(bytes);
+      return null;
+    }
+    Slab memory = own(bytes);
+    fill.accept(memory);
+    transformed = new Transformed(layout, memory, budget);
+    return memory;
+  }
+
+  /** Reads some output channels' filters of 3 x 3 input channel by input channel, as floats. */
+  Reader reader(int firstOut, int outs) {
+    return new Reader(packing(), firstOut, outs);
+  }
+
+  /** Filters' taps of one input channel. */
+  final class Reader {
+    private final Packing packing;
+    private final int[] outAt;
+    private final int[] inAt;
+    private final int[] downAt;
+    private final int[] acrossAt;
+    private final int outs;
+    private final int run;
+
+    private Reader(Packing packing, int firstOut, int outs) {
+      this.packing = packing;
+      this.outs = outs;
+      outAt = Arrays.copyOfRange(packing.layout.offsets(0), firstOut, firstOut + outs);
+      inAt = packing.layout.offsets(1);
+      downAt = packing.layout.offsets(2);
+      acrossAt = packing.layout.offsets(3);
+      run = WinogradConv.run(outAt, outs);
+    }
+
+    /** Fills {@code [kw][kh][out]} with the taps of an input channel. */
+    void read(int channel, float[][][] target) {
+      short[] words = new short[run];
+      for (int y = 0; y < downAt.length; y++) {
+        for (int x = 0; x < acrossAt.length; x++) {
+          float[] tap = target[x][y];
+          int at = inAt[channel] + downAt[y] + acrossAt[x];
+          for (int o = 0; o < outs; o += run) {
+            int n = Math.min(run, outs - o);
+            if (dtype == DType.F32) {
+              packing.memory.floats(0).get(at + outAt[o], tap, o, n);
+            } else {
+              packing.memory.shorts(0).get(at + outAt[o], words, 0, n);
+              widen(words, tap, o, n);
+            }
+          }
+        }
+      }
+    }
+
+    private void widen(short[] words, float[] target, int to, int n) {
+      for (int i = 0; i < n; i++) {
+        target[to + i] =
+            dtype == DType.F16 ? HalfFloats.f16ToFloat(words[i]) : HalfFloats.bf16ToFloat(words[i]);
+      }
+    }
+  }
+
   long biasAddress() {
     checkOpen();
     return bias.address();
@@ -96,5 +190,9 @@ final class ConvWeight extends NativeWeight {
   @Override
   void onClose() {
     packings.forEach(p -> p.md.close());
+    Transformed t = transformed;
+    if (t != null) {
+      t.budget.addAndGet(t.memory.size());
+    }
   }
 }

@@ -27,7 +27,10 @@ final class DnnContext implements AutoCloseable {
     PACKED_VALUES,
     BIAS,
     MOMENTS,
-    RESIDUAL
+    RESIDUAL,
+    FILTERS,
+    TILES,
+    TILE_PRODUCTS
   }
 
   private final DType dtype;

@@ -1,6 +1,5 @@
 package io.github.distrifuser.cpu;
 
-import io.github.distrifuser.tensor.DType;
 import io.github.distrifuser.tensor.Tensor;
 
 /**
@@ -79,20 +78,15 @@ final class GroupMoments {
       float[] s2 = new float[s1.length];
       for (int c0 = 0; c0 < channels; c0 += HostScratch.BLOCK) {
         int width = Math.min(HostScratch.BLOCK, channels - c0);
-        int together = width == channels ? HostScratch.BLOCK / width : 1;
         float[] o = new float[width];
         System.arraycopy(origin, c0, o, 0, width);
         for (long p = from; p < to; ) {
           long end = Math.min(to, p + FLOAT_PIXELS);
           java.util.Arrays.fill(s1, 0);
           java.util.Arrays.fill(s2, 0);
-          while (p < end) {
-            int n = (int) Math.min(together, end - p);
-            in.read(base + p * channels + c0, scratch.a, 0, n * width, scratch);
-            for (int i = 0; i < n; i++) {
-              accumulate(scratch.a, i * width, width, o, s1, s2);
-            }
-            p += n;
+          for (; p < end; p++) {
+            in.read(base + p * channels + c0, scratch.a, 0, width, scratch);
+            accumulate(scratch.a, o, width, s1, s2);
           }
           for (int c = 0; c < width; c++) {
             total[c0 + c] += s1[c];
@@ -104,12 +98,16 @@ final class GroupMoments {
     }
   }
 
-  private static void accumulate(
-      float[] x, int at, int width, float[] origin, float[] s1, float[] s2) {
+  /** Loops with one target and one index, which Java's compiler turns into vector instructions. */
+  private static void accumulate(float[] x, float[] origin, int width, float[] s1, float[] s2) {
     for (int c = 0; c < width; c++) {
-      float d = x[at + c] - origin[c];
-      s1[c] += d;
-      s2[c] += d * d;
+      x[c] -= origin[c];
+    }
+    for (int c = 0; c < width; c++) {
+      s1[c] += x[c];
+    }
+    for (int c = 0; c < width; c++) {
+      s2[c] += x[c] * x[c];
     }
   }
 
@@ -134,24 +132,6 @@ final class GroupMoments {
       }
       result[2 * g] = (float) mean;
       result[2 * g + 1] = (float) (Math.max(0, squares) / ((double) pixels * width));
-    }
-  }
-
-  /** Takes means and variances apart: {@code [b, groups, 2]} to {@code [2, b, groups]}. */
-  static void split(Tensor moments, SlabAllocator.Block target) {
-    HostScratch scratch = new HostScratch();
-    HostView in = HostView.of(moments);
-    HostView out = HostView.of(target, DType.F32);
-    int n = (int) moments.shape().elements() / 2;
-    for (int at = 0; at < n; at += HostScratch.BLOCK / 2) {
-      int m = Math.min(HostScratch.BLOCK / 2, n - at);
-      in.read(2L * at, scratch.a, 0, 2 * m, scratch);
-      for (int half = 0; half < 2; half++) {
-        for (int i = 0; i < m; i++) {
-          scratch.b[i] = scratch.a[2 * i + half];
-        }
-        out.write((long) half * n + at, scratch.b, 0, m, scratch);
-      }
     }
   }
 }

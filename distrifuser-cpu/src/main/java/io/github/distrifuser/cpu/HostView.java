@@ -33,6 +33,11 @@ final class HostView {
     return new HostView(b.slab(), dtype, b.offset());
   }
 
+  /** All of a slab, as floats. */
+  static HostView of(Slab slab) {
+    return new HostView(slab, DType.F32, 0);
+  }
+
   DType dtype() {
     return dtype;
   }

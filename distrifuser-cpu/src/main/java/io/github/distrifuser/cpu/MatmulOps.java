@@ -18,7 +18,7 @@ import org.jspecify.annotations.Nullable;
 /** Linear layers, as matrix multiplications with weights as torch has them. */
 final class MatmulOps {
   /** Rows of a GEGLU's gate that are computed at a time, so that they stay in the caches. */
-  private static final long GATE_ELEMENTS = 1L << 20;
+  private static final long GATE_ROWS = 256;
 
   private final DnnContext context;
 
@@ -119,9 +119,8 @@ final class MatmulOps {
       return;
     }
     long half = value.out();
-    long step = Math.max(64, GATE_ELEMENTS / half);
-    for (long r = 0; r < mx.rows(); r += step) {
-      long n = Math.min(step, mx.rows() - r);
+    for (long r = 0; r < mx.rows(); r += GATE_ROWS) {
+      long n = Math.min(GATE_ROWS, mx.rows() - r);
       long bytes = n * half * mx.dtype().bytes();
       long address = context.scratch(DnnContext.Scratch.GATE, bytes).address();
       Matrix g = new Matrix(address, mx.dtype(), n, half, half);

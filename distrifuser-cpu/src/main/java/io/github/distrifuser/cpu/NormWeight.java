@@ -22,6 +22,12 @@ final class NormWeight extends NativeWeight {
     return values.address();
   }
 
+  /** Copies the scale. */
+  void readScale(float[] target) {
+    checkOpen();
+    values.floats(0).get(0, target);
+  }
+
   long shiftAddress() {
     return scaleAddress() + shape().dim(0) * Float.BYTES;
   }

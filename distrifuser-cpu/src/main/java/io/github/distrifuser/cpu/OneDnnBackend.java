@@ -60,7 +60,7 @@ public final class OneDnnBackend implements Backend {
     threads = options.threads() > 0 ? options.threads() : OmpThreads.defaultThreads();
     context = new DnnContext(dtype, threads, allocator);
     matmul = new MatmulOps(context);
-    conv = new ConvOps(context);
+    conv = new ConvOps(context, options.winograd());
     norm = new NormOps(context);
     host = new HostKernels(context.workers());
     moments = new GroupMoments(context.workers());

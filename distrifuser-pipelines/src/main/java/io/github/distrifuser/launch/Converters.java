@@ -1,5 +1,6 @@
 package io.github.distrifuser.launch;
 
+import io.github.distrifuser.backend.Winograd;
 import io.github.distrifuser.parallel.Parallelism;
 import io.github.distrifuser.parallel.SplitScheme;
 import io.github.distrifuser.parallel.SyncMode;
@@ -59,6 +60,13 @@ final class Converters {
     @Override
     public DType convert(String v) {
       return parse(DType::ofTorchName, v);
+    }
+  }
+
+  static final class WinogradOf implements ITypeConverter<Winograd> {
+    @Override
+    public Winograd convert(String v) {
+      return choose(new TreeMap<>(Map.of("auto", Winograd.AUTO, "off", Winograd.OFF)), v);
     }
   }
 

@@ -1,5 +1,6 @@
 package io.github.distrifuser.launch;
 
+import io.github.distrifuser.backend.Winograd;
 import io.github.distrifuser.parallel.DistriConfig;
 import io.github.distrifuser.parallel.Parallelism;
 import io.github.distrifuser.parallel.SplitScheme;
@@ -49,6 +50,13 @@ abstract class PipelineOptions extends BaseOptions {
       converter = Converters.DTypeOf.class,
       description = "float32 (default on CPUs), float16 (default on GPUs) or bfloat16")
   @Nullable DType dtype;
+
+  @Option(
+      names = "--winograd",
+      converter = Converters.WinogradOf.class,
+      description =
+          "auto (default) or off: whether convolutions on CPUs may multiply less, with a relative error of a few millionths")
+  Winograd winograd = Winograd.AUTO;
 
   @Option(names = "--device", description = "auto (default), cpu or cuda")
   String device = "auto";
@@ -166,6 +174,7 @@ abstract class PipelineOptions extends BaseOptions {
     return LoadOptions.builder()
         .variant(variant)
         .dtype(dtype)
+        .winograd(winograd)
         .device(device)
         .scheduler(scheduler)
         .revision(revision);

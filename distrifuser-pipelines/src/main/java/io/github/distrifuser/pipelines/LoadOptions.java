@@ -1,5 +1,6 @@
 package io.github.distrifuser.pipelines;
 
+import io.github.distrifuser.backend.Winograd;
 import io.github.distrifuser.comm.Communicator;
 import io.github.distrifuser.hub.HubOptions;
 import io.github.distrifuser.progress.ProgressReporter;
@@ -13,6 +14,7 @@ import org.jspecify.annotations.Nullable;
  *
  * @param variant weights' variant, as in {@code fp16}; null for the plain files
  * @param dtype type of activations; null for the device's default: float32 on CPUs, float16 on GPUs
+ * @param winograd whether convolutions on CPUs may be done by Winograd's filtering
  * @param device {@code auto}, {@code cpu}, {@code cuda}, or a backend's name
  * @param threads CPU threads of each rank; 0 for the backend's share of the machine
  * @param localRanks ranks as threads of this JVM; 1 for ranks as processes, or none
@@ -28,6 +30,7 @@ import org.jspecify.annotations.Nullable;
 public record LoadOptions(
     @Nullable String variant,
     @Nullable DType dtype,
+    Winograd winograd,
     String device,
     int threads,
     int localRanks,
@@ -64,6 +67,7 @@ public record LoadOptions(
   public static final class Builder {
     private @Nullable String variant;
     private @Nullable DType dtype;
+    private Winograd winograd = Winograd.AUTO;
     private String device = "auto";
     private int threads;
     private int localRanks = 1;
@@ -90,6 +94,12 @@ public record LoadOptions(
     /** Type of activations. */
     public Builder dtype(@Nullable DType value) {
       dtype = value;
+      return this;
+    }
+
+    /** Whether convolutions on CPUs may be done by Winograd's filtering. */
+    public Builder winograd(Winograd value) {
+      winograd = value;
       return this;
     }
 
@@ -182,6 +192,7 @@ public record LoadOptions(
       return new LoadOptions(
           variant,
           dtype,
+          winograd,
           device,
           threads,
           localRanks,

@@ -4,6 +4,7 @@ import io.github.distrifuser.backend.Backend;
 import io.github.distrifuser.backend.BackendOptions;
 import io.github.distrifuser.backend.BackendProvider;
 import io.github.distrifuser.backend.Backends;
+import io.github.distrifuser.backend.Winograd;
 import io.github.distrifuser.tensor.DType;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -15,8 +16,10 @@ final class RankSetup {
 
   private final BackendProvider provider;
   private final DType dtype;
+  private final Winograd winograd;
 
-  RankSetup(String device, @Nullable DType dtype) {
+  RankSetup(String device, @Nullable DType dtype, Winograd winograd) {
+    this.winograd = winograd;
     this.provider = Backends.choose(device);
     DType wanted =
         dtype != null ? dtype : provider.deviceKind().equals("cpu") ? DType.F32 : DType.F16;
@@ -38,6 +41,6 @@ final class RankSetup {
   /** A backend for a rank of this machine. */
   Backend backend(int localRank, int rankThreads) {
     int device = provider.deviceKind().equals("cpu") ? 0 : localRank % provider.deviceCount();
-    return provider.create(new BackendOptions(dtype, rankThreads, device));
+    return provider.create(new BackendOptions(dtype, rankThreads, device, winograd));
   }
 }

@@ -76,7 +76,7 @@ final class Ranks implements AutoCloseable {
       UNetConfig unet,
       LoadOptions options,
       RankPlan plan) {
-    RankSetup setup = new RankSetup(options.device(), options.dtype());
+    RankSetup setup = new RankSetup(options.device(), options.dtype(), options.winograd());
     return new Ranks(config, source, unet, options, setup, plan);
   }
 
@@ -141,7 +141,7 @@ final class Ranks implements AutoCloseable {
       Backend b = decodeBackend;
       if (b == null) {
         b =
-            new RankSetup(options.device(), DType.F32)
+            new RankSetup(options.device(), DType.F32, options.winograd())
                 .backend(plan.localRank(), plan.threadsOfFront());
         decodeBackend = b;
       }

@@ -1,5 +1,6 @@
 package io.github.distrifuser.examples;
 
+import io.github.distrifuser.backend.Winograd;
 import io.github.distrifuser.comm.Communicator;
 import io.github.distrifuser.comm.DelayedCommunicator;
 import io.github.distrifuser.comm.RankEnvironment;
@@ -25,8 +26,9 @@ import java.util.Map;
  * rank 0.
  *
  * <p>Arguments: model, side of the picture in pixels, sync mode, number of measured steps, and
- * milliseconds by which every message between processes is delayed (default 0). Ranks are what the
- * launcher makes; {@code scripts/bench/scaling} runs the comparison.
+ * milliseconds by which every message between processes is delayed (default 0), and {@code auto}
+ * (default) or {@code off} for Winograd's convolutions. Ranks are what the launcher makes; {@code
+ * scripts/bench/scaling} runs the comparison.
  */
 public final class StepBenchmark {
   /** The synchronous steps, and the first asynchronous one, which plans nothing but warms up. */
@@ -36,11 +38,13 @@ public final class StepBenchmark {
 
   public static void main(String[] args) {
     if (args.length < 4) {
-      System.err.println("error: arguments: MODEL SIZE SYNC_MODE STEPS [DELAY_MS]");
+      System.err.println("error: arguments: MODEL SIZE SYNC_MODE STEPS [DELAY_MS [auto|off]]");
       System.exit(2);
     }
     int size = Integer.parseInt(args[1]);
     int steps = Integer.parseInt(args[3]);
+    Winograd winograd =
+        args.length > 5 ? Winograd.valueOf(args[5].toUpperCase(Locale.ROOT)) : Winograd.AUTO;
     Duration delay = Duration.ofMillis(args.length > 4 ? Long.parseLong(args[4]) : 0);
     DistriConfig config =
         DistriConfig.builder()
@@ -51,7 +55,7 @@ public final class StepBenchmark {
             .mode(SyncMode.of(args[2]))
             .build();
     try (Communicator world = world(delay);
-        DistriPipeline p = Pipelines.fromPretrained(config, args[0], options(world))) {
+        DistriPipeline p = Pipelines.fromPretrained(config, args[0], options(world, winograd))) {
       p.setProgressBarConfig(ProgressReporter.Config.disable(true));
       RunReport r =
           p.generate(
@@ -78,9 +82,10 @@ public final class StepBenchmark {
     return delay.isZero() ? inner : new DelayedCommunicator(inner, delay);
   }
 
-  private static LoadOptions options(Communicator world) {
+  private static LoadOptions options(Communicator world, Winograd winograd) {
     LoadOptions.Builder b = LoadOptions.builder();
     return (world.size() > 1 ? b.communicator(world) : b)
+        .winograd(winograd)
         .threads(Integer.parseInt(System.getenv().getOrDefault("DISTRIFUSER_THREADS", "0")))
         .build();
   }

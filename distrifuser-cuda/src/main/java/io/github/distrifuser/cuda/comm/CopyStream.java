@@ -4,6 +4,9 @@ import io.github.distrifuser.cuda.CudaContext;
 import io.github.distrifuser.cuda.CudaEvent;
 import io.github.distrifuser.cuda.CudaStream;
 import java.util.ArrayDeque;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
 
 /**
  * A rank's stream of copies from other ranks of this JVM, and its events. Other ranks' threads give
@@ -13,6 +16,7 @@ final class CopyStream implements AutoCloseable {
   private final CudaContext context;
   private final CudaStream stream;
   private final ArrayDeque<CudaEvent> free = new ArrayDeque<>();
+  private final Set<CopyWork> works = new HashSet<>(); // that nobody has awaited
   private boolean closed;
 
   CopyStream(CudaContext context) {
@@ -23,6 +27,18 @@ final class CopyStream implements AutoCloseable {
 
   CudaContext context() {
     return context;
+  }
+
+  synchronized void begun(CopyWork work) {
+    works.add(work);
+  }
+
+  synchronized void ended(CopyWork work) {
+    works.remove(work);
+  }
+
+  synchronized boolean isClosed() {
+    return closed;
   }
 
   /** An event of this rank's device, which must be the thread's. */
@@ -64,6 +80,7 @@ final class CopyStream implements AutoCloseable {
   @Override
   public synchronized void close() {
     if (!closed) {
+      List.copyOf(works).forEach(CopyWork::abandon);
       closed = true;
       context.activate();
       stream.close();

@@ -65,6 +65,9 @@ final class CopyWork implements Work {
 
     @Override
     public void travelTo(Parcel receiver) {
+      if (stream.isClosed()) {
+        throw new IllegalStateException("the sender has left");
+      }
       if (!(receiver instanceof DeviceParcel to) || to.runs.count() != runs.count()) {
         throw new IllegalArgumentException("the two ends of a message have unlike shapes");
       }
@@ -95,7 +98,13 @@ final class CopyWork implements Work {
   /** Posts; the messages' parcels are this work's. */
   CopyWork post(ParcelExchange group, List<ParcelExchange.Message> messages) {
     ready.record(stream.context().compute());
-    posted = group.exchangeParcels(messages);
+    stream.begun(this);
+    try {
+      posted = group.exchangeParcels(messages);
+    } catch (RuntimeException e) {
+      abandon();
+      throw e;
+    }
     stream.context().activate(); // copies may have been given to other ranks' devices
     return this;
   }
@@ -130,11 +139,23 @@ final class CopyWork implements Work {
       follow(context); // nobody is at the tensors once the operators' stream has come here
       throw e;
     } finally {
-      release.run();
-      stream.giveBack(ready);
+      end();
     }
     doneAt = System.nanoTime();
     done = true;
+  }
+
+  /** Gives back what a work has that will not be awaited; the operators' stream waits for it. */
+  void abandon() {
+    posted = null;
+    follow(stream.context());
+    end();
+  }
+
+  private void end() {
+    release.run();
+    stream.giveBack(ready);
+    stream.ended(this);
   }
 
   private void follow(CudaContext context) {

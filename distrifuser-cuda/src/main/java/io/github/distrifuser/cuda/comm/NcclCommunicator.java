@@ -6,6 +6,7 @@ import io.github.distrifuser.comm.Communicator;
 import io.github.distrifuser.comm.Transfer;
 import io.github.distrifuser.comm.Work;
 import io.github.distrifuser.cuda.CudaContext;
+import io.github.distrifuser.cuda.CudaException;
 import io.github.distrifuser.tensor.DType;
 import io.github.distrifuser.tensor.Tensor;
 import java.time.Duration;
@@ -310,7 +311,10 @@ final class NcclCommunicator extends DeviceCommunicator {
         group.close();
       }
     } catch (CommException e) {
-      stream.fail(e); // what is left ends by itself
+      stream.fail(e); // ends what is left
+    } catch (CudaException e) {
+      int rank = worldRank();
+      stream.fail(new CommException(rank, "rank " + rank + " failed: " + e.getMessage(), e));
     } finally {
       if (ownsStream) {
         stream.close();

@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import java.nio.file.Path;
 import java.util.List;
 import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -43,6 +44,21 @@ class CudaRankFaultsTest {
         String end = ends.get(0).substring(FaultyRank.ENDED.length());
         assertTrue(end.startsWith("rank " + CULPRIT + " "), "rank " + r + ": " + end);
         assertTrue(end.contains(word(fault)), "rank " + r + ": " + end);
+      }
+    }
+  }
+
+  @Test
+  void processesMayNotShareAGpu() throws Exception {
+    try (RankProcesses ranks = new RankProcesses(folder)) {
+      ranks.start(2, FaultyRank.class, "share", "0");
+      for (int r = 0; r < 2; r++) {
+        assertTrue(ranks.ends(r, 120), "rank " + r + " goes on: " + ranks.lines(r));
+        String expected =
+            FaultyRank.ENDED
+                + "rank 0 and rank 1 are processes on one GPU, cuda:0 (stand-in for a GPU): start no"
+                + " more processes than there are GPUs, or ranks that are threads of one process";
+        assertTrue(ranks.lines(r).contains(expected), ranks.lines(r).toString());
       }
     }
   }

@@ -121,6 +121,7 @@ class DeviceFaultsTest {
         devices,
         DType.F32,
         (b, world) -> {
+          world.barrier();
           if (world.rank() == 0) {
             world.abort("the device is out of memory");
           }
@@ -150,7 +151,6 @@ class DeviceFaultsTest {
               world.barrier();
               if (world.rank() == 1) {
                 world.abort("no more");
-                assertThrows(CommException.class, works.get(3)::await);
               }
               for (Work w : works) {
                 try {

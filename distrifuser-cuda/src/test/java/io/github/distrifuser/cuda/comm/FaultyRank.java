@@ -27,7 +27,7 @@ final class FaultyRank {
 
   public static void main(String[] args) throws InterruptedException {
     Standin.load();
-    Standin.devices(4);
+    Standin.devices(args[0].equals("share") ? 1 : 4);
     Standin.quickAttention();
     RankEnvironment env = RankEnvironment.of(System.getenv());
     int culprit = Integer.parseInt(args[1]);
@@ -48,7 +48,7 @@ final class FaultyRank {
                     })
                 .build());
         System.out.println(ENDED + "well");
-      } catch (CommException e) {
+      } catch (CommException | IllegalStateException e) {
         System.out.println(ENDED + e.getMessage());
       }
     }
