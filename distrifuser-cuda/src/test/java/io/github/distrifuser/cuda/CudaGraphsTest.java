@@ -326,6 +326,7 @@ class CudaGraphsTest {
     try (Backend b = open(DType.F32);
         Tensor t = b.allocate(4)) {
       b.fill(t, 1);
+      b.scale(t, 1, t);
       CaptureException e =
           assertThrows(
               CaptureException.class,

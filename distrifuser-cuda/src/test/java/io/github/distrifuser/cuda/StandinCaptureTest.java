@@ -286,8 +286,7 @@ class StandinCaptureTest {
       CudaGraph.outside(
           () ->
               assertEquals(
-                  CAPTURED_EVENT,
-                  org.bytedeco.cuda.global.cudart.cudaEventQuery(within.handle())));
+                  CAPTURED_EVENT, org.bytedeco.cuda.global.cudart.cudaEventQuery(within.handle())));
       end(stream);
       assertThrows(CudaException.class, () -> other.await(within));
       assertEquals(0, cudaEventRecord(within.handle(), other.handle()));

@@ -157,6 +157,7 @@ class ActivationExchangeTest {
         Set.of(HALO),
         (r, other) -> {
           for (int step = 0; step < 2; step++) {
+            r.exchange.setFirstAsynchronous(step == 0);
             for (ActivationExchange.Slot s : r.slots) {
               s.await();
               s.post();
