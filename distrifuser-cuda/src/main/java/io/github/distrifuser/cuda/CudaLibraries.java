@@ -47,9 +47,7 @@ final class CudaLibraries {
 
   /** Libraries that come with the jars as a rule, and else are looked for here. */
   static final List<Wanted> PACKAGED =
-      List.of(
-          new Wanted("libcudart.so.13", "CUDA's runtime 13"),
-          new Wanted(NVRTC, "NVRTC 13"));
+      List.of(new Wanted("libcudart.so.13", "CUDA's runtime 13"), new Wanted(NVRTC, "NVRTC 13"));
 
   /** Several ranks need it, each of which has a GPU of its own. */
   static final Wanted NCCL = new Wanted("libnccl.so.2", "NCCL 2");
