@@ -2,6 +2,7 @@ package io.github.distrifuser.cuda;
 
 import static org.bytedeco.cuda.global.cublas.cublasLtGetVersion;
 import static org.bytedeco.cuda.global.cudart.cuDriverGetVersion;
+import static org.bytedeco.cuda.global.cudart.cudaDeviceSynchronize;
 import static org.bytedeco.cuda.global.cudart.cudaMemGetInfo;
 import static org.bytedeco.cuda.global.cudart.cudaRuntimeGetVersion;
 import static org.bytedeco.cuda.global.cudart.cudaSetDevice;
@@ -79,7 +80,13 @@ public record CudaEnvironment(
         findNccl());
   }
 
-  /** What is free on a device; the same errors as {@link #of}. */
+  /**
+   * What is free on a device once its work is done.
+   *
+   * @throws IllegalStateException where CUDA can't be used, with the reason
+   * @throws IllegalArgumentException for a number that no device has
+   * @throws CudaException for a device that is too old, or whose work has failed
+   */
   public static Memory memory(int device) {
     String reason = Cuda.unavailableReason();
     if (reason != null) {
@@ -89,6 +96,7 @@ public record CudaEnvironment(
     try (SizeTPointer free = new SizeTPointer(1);
         SizeTPointer total = new SizeTPointer(1)) {
       CudaErrors.check(cudaSetDevice(device), "cudaSetDevice(" + device + ")");
+      CudaErrors.check(cudaDeviceSynchronize(), "cudaDeviceSynchronize");
       CudaErrors.check(cudaMemGetInfo(free, total), "cudaMemGetInfo");
       return new Memory(free.get(), total.get());
     }

@@ -9,8 +9,8 @@ import picocli.CommandLine.Option;
 @Command(
     name = "gpu-selftest",
     description =
-        "Checks an NVIDIA GPU: reference cases, memory, speed. Exit status: 0 all is well, 1 something"
-            + " failed, 2 there is no usable GPU or the command line is wrong.")
+        "Checks an NVIDIA GPU: reference cases, memory, speed. Exit status: 0 all is well, 1"
+            + " something failed, 2 there is no usable GPU or the command line is wrong.")
 final class Options {
   @Option(
       names = "--quick",

@@ -227,6 +227,7 @@ class BundleTest {
     assertEquals(1, e.status, e.out + e.err);
     JsonNode section = json(file).at("/sections/0");
     assertTrue(section.get("failed").asInt() > 0, e.out);
+    assertTrue(section.get("passed").asInt() > 0, "new processes go on: " + e.out);
     int cases = section.get("failed").asInt() + section.get("passed").asInt();
     assertEquals(11, cases, "each case is run once: " + e.out);
   }
