@@ -5,76 +5,81 @@ import io.github.distrifuser.backend.BackendOptions;
 import io.github.distrifuser.backend.BackendProvider;
 import io.github.distrifuser.backend.Backends;
 import io.github.distrifuser.models.Denoiser;
-import io.github.distrifuser.models.unet.UNetDenoiser;
-import io.github.distrifuser.nn.Layers;
 import io.github.distrifuser.nn.WeightStore;
+import io.github.distrifuser.parallel.Denoisers;
 import io.github.distrifuser.tensor.NdArray;
 import io.github.distrifuser.weights.StateDict;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collection;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.Phaser;
+import java.util.stream.IntStream;
 
 /**
- * This machine's CPUs, measured: a few steps of the model with random weights on one rank, operator
- * by operator, and messages over the loopback interface. Where several ranks share the cores, each
- * with some of the threads, as many independent ones compute side by side, each a part of the
- * picture, so that what cores take from each other is in the figures. Nothing is exchanged between
- * them: what that costs is predicted.
+ * This machine's CPUs, measured: a few steps of the model with random weights, operator by
+ * operator, and messages over the loopback interface. Each number of ranks is played with that many
+ * ranks side by side, each with its part of the picture, its share of the threads and weights of
+ * its own, as processes have them, so that what they take from each other (cores, caches, memory's
+ * bandwidth) is in the figures. They exchange nothing: what that costs is predicted.
  */
 public final class Calibration {
-  /** The first step makes what later ones reuse. */
-  private static final int UNTIMED = 1;
+  /**
+   * Two synchronous steps, and two until all slots are under way: what later ones reuse is made.
+   */
+  private static final int UNTIMED = 4;
 
-  private static final int TIMED = 2;
+  /** The synchronous one in which all is planned. */
+  private static final int SYNCHRONOUS = 1;
 
-  private final int cores;
-  private final Map<Integer, MeasuredDevice> byThreads;
+  /** At most; the one of median duration is taken. */
+  private static final int TIMED = 9;
+
+  /** After so long, no other step is timed. */
+  private static final Duration ENOUGH = Duration.ofSeconds(20);
+
+  /** Of more ranks than so many a core, as many are played, and taken to share the time. */
+  private static final int RANKS_PER_CORE = 2;
 
   private final LoopbackProbe.Costs messages;
+  private final Map<Integer, MeasuredDevice> byRanks;
 
-  private Calibration(
-      int cores, LoopbackProbe.Costs messages, Map<Integer, MeasuredDevice> byThreads) {
-    this.cores = cores;
+  private Calibration(LoopbackProbe.Costs messages, Map<Integer, MeasuredDevice> byRanks) {
     this.messages = messages;
-    this.byThreads = byThreads;
+    this.byRanks = byRanks;
   }
 
   /**
-   * Measures for ranks that divide the cores among themselves, as the launcher makes them.
+   * Measures for ranks that divide the cores among themselves, as the launcher makes them. Takes as
+   * much memory as they do.
    *
    * @param source what messages call the model
    * @param ranks numbers of ranks that will be asked for; one is always among them
+   * @throws IllegalArgumentException where the picture cannot be divided so
    * @throws IllegalStateException where no backend computes on CPUs
    */
   public static Calibration run(Workload workload, String source, Collection<Integer> ranks) {
-    int cores = Runtime.getRuntime().availableProcessors();
     BackendProvider provider = Backends.choose("cpu");
     LoopbackProbe.Costs messages =
         LoopbackProbe.measure(() -> provider.create(new BackendOptions(workload.dtype(), 1, 0)));
-    Map<Integer, MeasuredDevice> byThreads = new TreeMap<>();
-    try (WeightStore weights = new WeightStore(StateDict.random(source, 0))) {
-      List<Integer> all = new ArrayList<>(ranks);
-      all.add(1);
-      for (int n : all) {
-        byThreads.computeIfAbsent(
-            threads(cores, n), t -> measure(workload, provider, weights, t, cores / t, messages));
-      }
+    Map<Integer, MeasuredDevice> byRanks = new TreeMap<>();
+    StateDict weights = StateDict.random(source, 0);
+    List<Integer> all = new ArrayList<>(ranks);
+    all.add(1);
+    for (int n : all) {
+      byRanks.computeIfAbsent(n, k -> measure(workload, provider, weights, k, messages));
     }
-    return new Calibration(cores, messages, byThreads);
-  }
-
-  private static int threads(int cores, int ranks) {
-    return Math.max(1, cores / ranks);
+    return new Calibration(messages, byRanks);
   }
 
   /** A rank's share of this machine where there are so many. */
   public DeviceModel device(int ranks) {
-    MeasuredDevice d = byThreads.get(threads(cores, ranks));
+    MeasuredDevice d = byRanks.get(ranks);
     if (d == null) {
       throw new IllegalArgumentException(ranks + " ranks were not measured for");
     }
@@ -86,36 +91,71 @@ public final class Calibration {
     return new LinkModel("loopback", Double.MAX_VALUE, messages.latency() / 2, 0, false);
   }
 
-  /** One rank's step. */
+  /** One rank's step: its operators, and how long it took with all between them. */
   private record Step(List<OperatorTimer.Sample> samples, double seconds) {}
 
   private static MeasuredDevice measure(
       Workload workload,
       BackendProvider provider,
-      WeightStore weights,
-      int threads,
-      int side,
+      StateDict weights,
+      int ranks,
       LoopbackProbe.Costs messages) {
-    Workload part = workload.part(side);
-    Phaser together = new Phaser(side);
-    List<CompletableFuture<Step>> ranks = new ArrayList<>();
+    int cores = Runtime.getRuntime().availableProcessors();
+    int side = Math.min(ranks, RANKS_PER_CORE * cores);
+    BackendOptions share = new BackendOptions(workload.dtype(), Math.max(1, cores / ranks), 0);
+    Phaser together = together(side);
+    List<CompletableFuture<List<Step>>> played = new ArrayList<>();
     for (int i = 0; i < side; i++) {
-      ranks.add(
+      int rank = i;
+      played.add(
           CompletableFuture.supplyAsync(
-              () -> steps(part, provider, weights, threads, together),
+              () -> steps(workload, provider.create(share), weights, ranks, rank, together),
               r -> new Thread(r, "distrifuser-calibration").start()));
     }
+    List<List<Step>> all = played.stream().map(Calibration::join).toList();
+    int median = median(all);
     List<OperatorTimer.Sample> samples = new ArrayList<>();
-    double seconds = 0;
-    for (CompletableFuture<Step> r : ranks) {
-      Step s = join(r);
-      samples.addAll(s.samples);
-      seconds += s.seconds;
+    List<OperatorTimer.Sample> others = new ArrayList<>();
+    for (List<Step> rank : all) {
+      samples.addAll(rank.get(median).samples);
+      others.addAll(rank.get(SYNCHRONOUS).samples);
     }
-    return new MeasuredDevice(samples, seconds, side, messages);
+    return new MeasuredDevice(samples, others, side * slowest(all, median), side, messages);
   }
 
-  private static Step join(CompletableFuture<Step> rank) {
+  /** Begins steps on so many ranks at the same time, until enough have been timed. */
+  private static Phaser together(int side) {
+    return new Phaser(side) {
+      private long start;
+
+      @Override
+      protected boolean onAdvance(int step, int registered) {
+        if (step == UNTIMED) {
+          start = System.nanoTime();
+        }
+        return registered == 0
+            || step == UNTIMED + TIMED
+            || (step > UNTIMED && System.nanoTime() - start > ENOUGH.toNanos());
+      }
+    };
+  }
+
+  /** Seconds of the slowest rank's step: the others wait for it, as in a generation. */
+  private static double slowest(List<List<Step>> ranks, int step) {
+    return ranks.stream().mapToDouble(r -> r.get(step).seconds).max().orElse(0);
+  }
+
+  /** The timed step of median duration. */
+  private static int median(List<List<Step>> ranks) {
+    List<Integer> timed =
+        IntStream.range(UNTIMED, ranks.get(0).size())
+            .boxed()
+            .sorted(Comparator.comparingDouble(i -> slowest(ranks, i)))
+            .toList();
+    return timed.get(timed.size() / 2);
+  }
+
+  private static <T> T join(CompletableFuture<T> rank) {
     try {
       return rank.join();
     } catch (CompletionException e) {
@@ -123,27 +163,30 @@ public final class Calibration {
     }
   }
 
-  private static Step steps(
-      Workload part, BackendProvider provider, WeightStore weights, int threads, Phaser together) {
-    try (Backend computing = provider.create(new BackendOptions(part.dtype(), threads, 0))) {
-      OperatorTimer timer = new OperatorTimer(computing);
-      List<OperatorTimer.Sample> samples = new ArrayList<>();
-      double seconds = 0;
-      try (Denoiser d = new UNetDenoiser(part.unet(), new Layers(timer.backend(), weights))) {
-        d.begin(part.inputs());
-        NdArray sample = part.sample();
-        for (int i = 0; i < UNTIMED + TIMED; i++) {
-          timer.beginStep();
-          together.arriveAndAwaitAdvance();
-          long start = System.nanoTime();
-          d.predict(sample, 500);
-          if (i >= UNTIMED) {
-            seconds += (System.nanoTime() - start) * 1e-9;
-            samples.addAll(timer.samples());
-          }
-        }
+  private static List<Step> steps(
+      Workload workload, Backend backend, StateDict dict, int ranks, int rank, Phaser together) {
+    OperatorTimer timer = new OperatorTimer(backend);
+    List<Step> all = new ArrayList<>();
+    try (backend;
+        WeightStore weights = new WeightStore(dict);
+        Denoiser denoiser =
+            Denoisers.of(
+                workload.unet(),
+                timer.backend(),
+                weights,
+                new RecordingCommunicator(new StepRecorder(), ranks, rank),
+                workload.recordedConfig())) {
+      denoiser.begin(workload.inputs());
+      NdArray sample = workload.sample();
+      for (together.arriveAndAwaitAdvance();
+          !together.isTerminated();
+          together.arriveAndAwaitAdvance()) {
+        timer.beginStep();
+        long start = System.nanoTime();
+        denoiser.predict(sample, 500);
+        all.add(new Step(timer.samples(), (System.nanoTime() - start) * 1e-9));
       }
-      return new Step(samples, seconds);
+      return all;
     } finally {
       together.arriveAndDeregister(); // where it failed, the others need not wait
     }

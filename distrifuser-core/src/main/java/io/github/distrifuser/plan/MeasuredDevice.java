@@ -1,11 +1,14 @@
 package io.github.distrifuser.plan;
 
+import static java.util.stream.Collectors.toSet;
+
 import io.github.distrifuser.tensor.DType;
 import java.util.ArrayList;
 import java.util.EnumMap;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 
 /**
  * A device of which operators were timed. A layer's operator takes a fixed time and then as long
@@ -24,12 +27,14 @@ final class MeasuredDevice implements DeviceModel {
    * A device.
    *
    * @param samples operators of a step
+   * @param others operators of another step, of which only those count that the step has not
    * @param stepSeconds what the step took, operators and all between them
    * @param concurrentRanks ranks that compute at a time as fast as when it was measured
    * @param messages what messages cost
    */
   MeasuredDevice(
       List<OperatorTimer.Sample> samples,
+      List<OperatorTimer.Sample> others,
       double stepSeconds,
       double concurrentRanks,
       LoopbackProbe.Costs messages) {
@@ -38,11 +43,22 @@ final class MeasuredDevice implements DeviceModel {
     this.between = Math.max(0, stepSeconds - sum) / Math.max(1, samples.size());
     this.concurrentRanks = concurrentRanks;
     this.messages = messages;
-    for (OperatorTimer.Sample s : samples) {
-      byName.computeIfAbsent(s.operator().name(), k -> new ArrayList<>()).add(s);
-      double[] kind = byKind.computeIfAbsent(s.operator().kind(), k -> new double[2]);
-      kind[0] += s.seconds() - fixed;
-      kind[1] += amount(s.operator());
+    samples.forEach(this::add);
+    Set<Amount> known = samples.stream().map(s -> Amount.of(s.operator())).collect(toSet());
+    others.stream().filter(s -> !known.contains(Amount.of(s.operator()))).forEach(this::add);
+  }
+
+  private void add(OperatorTimer.Sample s) {
+    byName.computeIfAbsent(s.operator().name(), k -> new ArrayList<>()).add(s);
+    double[] kind = byKind.computeIfAbsent(s.operator().kind(), k -> new double[2]);
+    kind[0] += s.seconds() - fixed;
+    kind[1] += amount(s.operator());
+  }
+
+  /** What an operator does, however many bytes its weights have grown to by being prepared. */
+  private record Amount(String name, double amount) {
+    static Amount of(Operator o) {
+      return new Amount(o.name(), MeasuredDevice.amount(o));
     }
   }
 
@@ -74,19 +90,25 @@ final class MeasuredDevice implements DeviceModel {
     return k == null || k[1] == 0 ? 0 : k[0] / k[1];
   }
 
-  /** Of those with the name, the one that is most like it. */
+  /** Of those with the name that are most like it: one, or the same one of several ranks. */
   private double rate(List<OperatorTimer.Sample> like, Operator o) {
-    OperatorTimer.Sample nearest = like.get(0);
     double least = Double.POSITIVE_INFINITY;
+    double seconds = 0;
+    double amount = 0;
     for (OperatorTimer.Sample s : like) {
       double size = Math.log(amount(o) + 1) - Math.log(amount(s.operator()) + 1);
       double distance = Math.abs(intensity(o) - intensity(s.operator())) + Math.abs(size) / 4;
       if (distance < least) {
         least = distance;
-        nearest = s;
+        seconds = 0;
+        amount = 0;
+      }
+      if (distance == least) {
+        seconds += s.seconds() - fixed;
+        amount += amount(s.operator());
       }
     }
-    return (nearest.seconds() - fixed) / Math.max(1, amount(nearest.operator()));
+    return seconds / Math.max(1, amount);
   }
 
   @Override

@@ -65,14 +65,6 @@ public record Workload(
         guidance == 0 ? null : NdArray.zeros(b, guidance));
   }
 
-  /** The same with about one of so many parts of the rows, in whole units of the model's. */
-  Workload part(int parts) {
-    int unit = latentFactor << (unet.blockOutChannels().size() - 1);
-    int height = Math.max(1, config.height() / parts / unit) * unit;
-    return new Workload(
-        unet, config.toBuilder().height(height).build(), latentFactor, images, dtype, steps);
-  }
-
   NdArray sample() {
     return NdArray.zeros(batch(), unet.inChannels(), latentHeight(), latentWidth());
   }
