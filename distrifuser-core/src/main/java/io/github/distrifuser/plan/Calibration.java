@@ -19,6 +19,7 @@ import java.util.TreeMap;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.Phaser;
+import java.util.function.Supplier;
 import java.util.stream.IntStream;
 
 /**
@@ -109,7 +110,7 @@ public final class Calibration {
       int rank = i;
       played.add(
           CompletableFuture.supplyAsync(
-              () -> steps(workload, provider.create(share), weights, ranks, rank, together),
+              () -> steps(workload, () -> provider.create(share), weights, ranks, rank, together),
               r -> new Thread(r, "distrifuser-calibration").start()));
     }
     List<List<Step>> all = played.stream().map(Calibration::join).toList();
@@ -159,23 +160,43 @@ public final class Calibration {
     try {
       return rank.join();
     } catch (CompletionException e) {
+      if (e.getCause() instanceof Error error) {
+        throw error; // such as one of memory
+      }
       throw e.getCause() instanceof RuntimeException r ? r : e;
     }
   }
 
   private static List<Step> steps(
-      Workload workload, Backend backend, StateDict dict, int ranks, int rank, Phaser together) {
-    OperatorTimer timer = new OperatorTimer(backend);
+      Workload workload,
+      Supplier<Backend> backends,
+      StateDict dict,
+      int ranks,
+      int rank,
+      Phaser together) {
+    try (Backend backend = backends.get();
+        WeightStore weights = new WeightStore(dict)) {
+      return steps(workload, new OperatorTimer(backend), weights, ranks, rank, together);
+    } finally {
+      together.arriveAndDeregister(); // where it failed, the others need not wait
+    }
+  }
+
+  private static List<Step> steps(
+      Workload workload,
+      OperatorTimer timer,
+      WeightStore weights,
+      int ranks,
+      int rank,
+      Phaser together) {
     List<Step> all = new ArrayList<>();
-    try (backend;
-        WeightStore weights = new WeightStore(dict);
-        Denoiser denoiser =
-            Denoisers.of(
-                workload.unet(),
-                timer.backend(),
-                weights,
-                new RecordingCommunicator(new StepRecorder(), ranks, rank),
-                workload.recordedConfig())) {
+    try (Denoiser denoiser =
+        Denoisers.of(
+            workload.unet(),
+            timer.backend(),
+            weights,
+            new RecordingCommunicator(new StepRecorder(), ranks, rank),
+            workload.recordedConfig())) {
       denoiser.begin(workload.inputs());
       NdArray sample = workload.sample();
       for (together.arriveAndAwaitAdvance();
@@ -187,8 +208,6 @@ public final class Calibration {
         all.add(new Step(timer.samples(), (System.nanoTime() - start) * 1e-9));
       }
       return all;
-    } finally {
-      together.arriveAndDeregister(); // where it failed, the others need not wait
     }
   }
 }

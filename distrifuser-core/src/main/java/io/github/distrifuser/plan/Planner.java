@@ -13,6 +13,7 @@ public final class Planner {
   private final Workload workload;
   private final Map<Integer, List<RankRecording>> recordings = new ConcurrentHashMap<>();
 
+  /** Plans for a workload; nothing is recorded yet. */
   public Planner(Workload workload) {
     this.workload = workload;
   }

@@ -1,6 +1,7 @@
 package io.github.distrifuser.weights;
 
 import java.io.IOException;
+import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.channels.WritableByteChannel;
 import java.nio.file.AtomicMoveNotSupportedException;
@@ -80,6 +81,18 @@ public final class AtomicFiles {
     } catch (IOException e) {
       throw new IOException("cannot be written: " + reason(e), e);
     }
+  }
+
+  /** Writes a file of these bytes, as {@link #write(Path, Body)} does. */
+  public static void write(Path file, byte[] bytes) throws IOException {
+    write(
+        file,
+        out -> {
+          ByteBuffer left = ByteBuffer.wrap(bytes);
+          while (left.hasRemaining()) { // a disk that fills up takes a part first
+            out.write(left);
+          }
+        });
   }
 
   /** What is written into a folder. */

@@ -117,10 +117,20 @@ final class ConvWeight extends NativeWeight {
       budget.addAndGet(bytes);
       return null;
     }
-    Slab memory = own(bytes);
-    fill.accept(memory);
-    transformed = new Transformed(layout, memory, budget);
-    return memory;
+    Slab memory = null;
+    try {
+      memory = own(bytes);
+      fill.accept(memory);
+      transformed = new Transformed(layout, memory, budget);
+      return memory;
+    } finally {
+      if (transformed == null) { // no memory for it, or for what filling needs
+        budget.addAndGet(bytes);
+        if (memory != null) {
+          disown(memory);
+        }
+      }
+    }
   }
 
   /** Reads some output channels' filters of 3 x 3 input channel by input channel, as floats. */

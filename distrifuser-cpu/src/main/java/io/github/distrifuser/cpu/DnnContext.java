@@ -100,6 +100,7 @@ final class DnnContext implements AutoCloseable {
     SlabAllocator.Block b = scratch[use.ordinal()];
     if (b == null || b.size() < bytes) {
       if (b != null) {
+        scratch[use.ordinal()] = null; // taking may fail
         allocator.give(b);
       }
       b = allocator.take(bytes);

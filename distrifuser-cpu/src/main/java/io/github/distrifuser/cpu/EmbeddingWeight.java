@@ -25,12 +25,6 @@ final class EmbeddingWeight extends NativeWeight {
     read(dtype, data, Math.toIntExact(row * shape().dim(1) + from), target, n);
   }
 
-  void checkId(int id) {
-    if (id < 0 || id >= shape().dim(0)) {
-      throw new IllegalArgumentException(name() + ": id " + id + " of " + shape().dim(0) + " rows");
-    }
-  }
-
   @Override
   public long bytes() {
     return shape().elements() * dtype.bytes();

@@ -68,6 +68,12 @@ abstract class NativeWeight implements PreparedWeight {
     return s;
   }
 
+  /** Frees what {@link #own} gave, before this weight is. */
+  void disown(Slab slab) {
+    owned.remove(slab);
+    slab.free();
+  }
+
   /** Elements of a vector as native floats, widened without loss. */
   static void putFloats(Slab target, long element, WeightTensor vector) {
     target.floats(0).put(Math.toIntExact(element), vector.toFloats());

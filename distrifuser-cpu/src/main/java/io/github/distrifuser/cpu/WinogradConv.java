@@ -56,7 +56,7 @@ final class WinogradConv {
   /** Largest transformed filters that are kept, in bytes: those of 960 to 320 channels are. */
   private static final long LARGEST_KEPT = 48L << 20;
 
-  /** Bytes of transformed filters that all weights together keep. */
+  /** Bytes of transformed filters that are kept for a rank. */
   private static final long KEPT_BYTES = 256L << 20;
 
   private final DnnContext context;

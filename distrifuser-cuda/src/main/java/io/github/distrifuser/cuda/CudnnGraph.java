@@ -161,11 +161,6 @@ final class CudnnGraph implements AutoCloseable {
         .longs(CUDNN_ATTR_TENSOR_STRIDES, strides);
   }
 
-  /** The number of the tensor made last. */
-  long lastId() {
-    return tensors;
-  }
-
   /** Adds {@code y = conv(x, w)}, summed in floats; paddings and strides are of rows, columns. */
   void convolution(
       Descriptor x, Descriptor w, Descriptor y, long[] before, long[] after, long[] strides) {

@@ -77,7 +77,7 @@ public final class CocoParquet {
       for (PageReadStore p = reader.readNextRowGroup(); p != null; p = reader.readNextRowGroup()) {
         RecordReader<Group> rows = columns.getRecordReader(p, new GroupRecordConverter(schema));
         for (long i = 0; i < p.getRowCount(); i++) {
-          if (!use.test(number, row(file, number, rows.read()))) {
+          if (!used(use, number, row(file, number, rows.read()))) {
             return false;
           }
           number++;
@@ -86,10 +86,31 @@ public final class CocoParquet {
       return true;
     } catch (IOException e) {
       throw new CocoException(file + ": cannot be read: " + e, e);
+    } catch (CallerException e) {
+      throw e.cause;
     } catch (CocoException e) {
       throw e;
     } catch (RuntimeException e) { // parquet's own kinds for a file that is damaged or none
       throw new CocoException(file + ": is no parquet file, or damaged: " + e.getMessage(), e);
+    }
+  }
+
+  /** Keeps what the caller throws apart from what the reader does. */
+  private static boolean used(BiPredicate<Long, Row> use, long number, Row row) {
+    try {
+      return use.test(number, row);
+    } catch (RuntimeException e) {
+      throw new CallerException(e);
+    }
+  }
+
+  private static final class CallerException extends RuntimeException {
+    private static final long serialVersionUID = 1L;
+    private final RuntimeException cause;
+
+    CallerException(RuntimeException cause) {
+      super(cause);
+      this.cause = cause;
     }
   }
 

@@ -3,7 +3,6 @@ package io.github.distrifuser.hub;
 import io.github.distrifuser.weights.AtomicFiles;
 import java.io.IOException;
 import java.io.UncheckedIOException;
-import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.FileSystemException;
@@ -89,8 +88,7 @@ final class HubCache {
     Path ref = home().resolve("refs").resolve(id.revision());
     Files.createDirectories(ref.getParent());
     try {
-      AtomicFiles.write(
-          ref, out -> out.write(ByteBuffer.wrap(commit.getBytes(StandardCharsets.US_ASCII))));
+      AtomicFiles.write(ref, commit.getBytes(StandardCharsets.US_ASCII));
     } catch (IOException e) {
       throw new IOException(ref + ": " + e.getMessage(), e);
     }

@@ -13,12 +13,17 @@ import java.net.http.HttpClient;
 import java.net.http.HttpHeaders;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
+import java.net.http.HttpTimeoutException;
 import java.nio.channels.UnresolvedAddressException;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.Arrays;
 import java.util.Objects;
 import java.util.TreeSet;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
@@ -281,7 +286,7 @@ final class HubClient {
     URI uri = start;
     HttpHeaders first = null;
     for (int i = 0; i <= MOST_REDIRECTS; i++) {
-      HttpResponse<T> r = http.send(request(uri, method, from), body);
+      HttpResponse<T> r = answer(request(uri, method, from), body);
       int status = r.statusCode();
       HttpHeaders h = r.headers();
       if (first == null && h.firstValue("X-Repo-Commit").isPresent()) {
@@ -300,6 +305,27 @@ final class HubClient {
       uri = location(id, uri, h.firstValue("Location").orElseThrow());
     }
     throw notAHub(id, start, "more than " + MOST_REDIRECTS + " redirects", null);
+  }
+
+  /**
+   * Waits for an answer as long as a connection may bring nothing. A request's own limit would,
+   * from Java 26 on, also end a body that is still coming.
+   */
+  private <T> HttpResponse<T> answer(HttpRequest request, HttpResponse.BodyHandler<T> body)
+      throws IOException, InterruptedException {
+    CompletableFuture<HttpResponse<T>> answer = http.sendAsync(request, body);
+    try {
+      return answer.get(settings.stall().toMillis(), TimeUnit.MILLISECONDS);
+    } catch (TimeoutException e) {
+      throw new HttpTimeoutException("no answer within " + settings.stall().toMillis() + " ms");
+    } catch (ExecutionException e) {
+      if (e.getCause() instanceof IOException io) {
+        throw io;
+      }
+      throw new IOException(e.getCause());
+    } finally {
+      answer.cancel(true); // of no effect where it has come
+    }
   }
 
   private URI location(HubId id, URI from, String location) {
@@ -322,7 +348,6 @@ final class HubClient {
     HttpRequest.Builder b =
         HttpRequest.newBuilder(uri)
             .method(method, HttpRequest.BodyPublishers.noBody())
-            .timeout(settings.stall())
             .header("User-Agent", "distrifuser-jvm; java/" + Runtime.version().feature())
             .header("Accept-Encoding", "identity");
     if (from > 0) {

@@ -39,15 +39,22 @@ public final class HubException extends RuntimeException {
 
   private final Reason reason;
 
+  /** An error without another behind it. */
   public HubException(Reason reason, String message) {
     this(reason, message, null);
   }
 
+  /**
+   * An error.
+   *
+   * @param message names the model, and the file where one is meant
+   */
   public HubException(Reason reason, String message, @Nullable Throwable cause) {
     super(message, cause);
     this.reason = reason;
   }
 
+  /** What kind of error it is. */
   public Reason reason() {
     return reason;
   }

@@ -60,11 +60,14 @@ final class PngReader {
 
   private GeneratedImage decode() {
     int[][] passes = png.interlaced() ? ADAM7 : WHOLE;
-    int total = 0;
+    long total = 0;
     for (int[] p : passes) {
-      total += rows(p) * (stride(p) + 1);
+      total += rows(p) * (stride(p) + 1L);
     }
-    byte[] data = inflate(total);
+    if (total > Integer.MAX_VALUE - 8) {
+      throw new ImageException(png.file(), "is too large: " + total + " bytes of pixels");
+    }
+    byte[] data = inflate((int) total);
     int at = 0;
     for (int[] p : passes) {
       at = pass(p, data, at);
@@ -82,7 +85,7 @@ final class PngReader {
   }
 
   private int stride(int[] pass) {
-    return (columns(pass) * samples * png.bitDepth() + 7) / 8;
+    return (int) (((long) columns(pass) * samples * png.bitDepth() + 7) / 8);
   }
 
   private byte[] inflate(int total) {

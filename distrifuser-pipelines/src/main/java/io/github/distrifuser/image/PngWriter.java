@@ -21,15 +21,8 @@ final class PngWriter {
   private PngWriter() {}
 
   static void write(GeneratedImage image, Path file, Map<String, String> text) {
-    ByteBuffer png = ByteBuffer.wrap(encode(image, text));
     try {
-      AtomicFiles.write(
-          file,
-          out -> {
-            while (png.hasRemaining()) {
-              out.write(png);
-            }
-          });
+      AtomicFiles.write(file, encode(image, text));
     } catch (IOException e) {
       throw new UncheckedIOException(file + ": " + e.getMessage(), e);
     }

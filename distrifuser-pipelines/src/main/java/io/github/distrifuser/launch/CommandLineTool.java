@@ -12,6 +12,8 @@ import picocli.CommandLine.Model.OptionSpec;
  * status 2 for a wrong command line and 1 for anything else.
  */
 final class CommandLineTool {
+  private static final String HEADLESS = "java.awt.headless";
+
   private CommandLineTool() {}
 
   /** What a main does once its options are read. */
@@ -26,6 +28,9 @@ final class CommandLineTool {
    * @return the exit status
    */
   static <O extends ToolOptions> int run(String name, O options, String[] args, Body<O> body) {
+    if (System.getProperty(HEADLESS) == null) {
+      System.setProperty(HEADLESS, "true"); // mains draw charts and have no windows
+    }
     CommandLine line =
         new CommandLine(options)
             .setCommandName(name)

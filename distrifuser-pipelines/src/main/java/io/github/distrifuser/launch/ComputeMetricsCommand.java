@@ -13,11 +13,7 @@ import io.github.distrifuser.metrics.ImagePairs;
 import io.github.distrifuser.metrics.Lpips;
 import io.github.distrifuser.progress.ProgressLog;
 import io.github.distrifuser.tensor.DType;
-import io.github.distrifuser.weights.AtomicFiles;
 import io.github.distrifuser.weights.StateDict;
-import java.io.IOException;
-import java.io.UncheckedIOException;
-import java.nio.ByteBuffer;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Set;
@@ -62,9 +58,18 @@ public final class ComputeMetricsCommand {
     }
   }
 
+  private static final String THREADS = "DISTRIFUSER_THREADS";
+
   private static int threads() {
-    String given = System.getenv("DISTRIFUSER_THREADS");
-    return given == null || given.isEmpty() ? 0 : Integer.parseInt(given);
+    String given = System.getenv(THREADS);
+    if (given == null || given.isEmpty()) {
+      return 0;
+    }
+    if (!given.matches("0*[1-9][0-9]{0,8}")) {
+      throw new IllegalArgumentException(
+          THREADS + " must be a positive whole number, found '" + given + "'");
+    }
+    return Integer.parseInt(given);
   }
 
   private void measure(ImagePairs pairs, Backend backend) {
@@ -155,12 +160,7 @@ public final class ComputeMetricsCommand {
         }
       }
     }
-    try {
-      byte[] text = json.writerWithDefaultPrettyPrinter().writeValueAsBytes(n);
-      AtomicFiles.write(file, out -> out.write(ByteBuffer.wrap(text)));
-    } catch (IOException e) {
-      throw new UncheckedIOException(file + ": " + e.getMessage(), e);
-    }
+    JsonReports.write(file, n);
   }
 
   /** JSON has no infinity: null says that pictures are equal. */

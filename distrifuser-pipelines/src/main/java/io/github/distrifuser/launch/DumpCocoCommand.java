@@ -11,7 +11,6 @@ import io.github.distrifuser.progress.ProgressLog;
 import io.github.distrifuser.weights.AtomicFiles;
 import java.io.IOException;
 import java.io.UncheckedIOException;
-import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -52,8 +51,7 @@ public final class DumpCocoCommand {
             Objects.requireNonNull(options.captions), Objects.requireNonNull(options.images));
       }
       byte[] json = new JsonMapper().writerWithDefaultPrettyPrinter().writeValueAsBytes(prompts);
-      AtomicFiles.write(
-          options.outputRoot.resolve("prompts.json"), out -> out.write(ByteBuffer.wrap(json)));
+      AtomicFiles.write(options.outputRoot.resolve("prompts.json"), json);
     } catch (IOException e) {
       throw new UncheckedIOException(options.outputRoot + ": " + e.getMessage(), e);
     }

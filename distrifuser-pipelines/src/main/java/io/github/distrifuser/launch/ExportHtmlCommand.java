@@ -10,7 +10,6 @@ import io.github.distrifuser.image.ImageFiles;
 import io.github.distrifuser.weights.AtomicFiles;
 import java.io.IOException;
 import java.io.UncheckedIOException;
-import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.List;
@@ -55,9 +54,8 @@ public final class ExportHtmlCommand {
       }
       page.row(row.getKey(), caption(row.getKey(), row.getValue(), captions), row.getValue());
     }
-    byte[] html = page.html().getBytes(StandardCharsets.UTF_8);
     try {
-      AtomicFiles.write(options.outputPath, out -> out.write(ByteBuffer.wrap(html)));
+      AtomicFiles.write(options.outputPath, page.html().getBytes(StandardCharsets.UTF_8));
     } catch (IOException e) {
       throw new UncheckedIOException(options.outputPath + ": " + e.getMessage(), e);
     }

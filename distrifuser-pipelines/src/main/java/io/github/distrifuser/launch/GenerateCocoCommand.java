@@ -123,6 +123,9 @@ public final class GenerateCocoCommand {
   private ObjectNode settings(DistriPipeline pipeline) {
     ObjectNode n = new JsonMapper().createObjectNode();
     n.put("model", pipeline.parts().modelName());
+    n.put("revision", options.revision);
+    n.put("variant", options.variant);
+    n.put("winograd", options.winograd.name());
     n.put("dtype", pipeline.parts().dtype().torchName());
     n.put("ranks", pipeline.worldSize());
     n.put("parallelism", options.parallelism.optionName());

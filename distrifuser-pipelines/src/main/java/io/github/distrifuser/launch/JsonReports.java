@@ -6,7 +6,6 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.github.distrifuser.weights.AtomicFiles;
 import java.io.IOException;
 import java.io.UncheckedIOException;
-import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
 
@@ -25,10 +24,9 @@ final class JsonReports {
   }
 
   /** Writes a file at once. */
-  static void write(Path file, ObjectNode report) {
+  static void write(Path file, JsonNode report) {
     try {
-      byte[] text = JSON.writerWithDefaultPrettyPrinter().writeValueAsBytes(report);
-      AtomicFiles.write(file, out -> out.write(ByteBuffer.wrap(text)));
+      AtomicFiles.write(file, JSON.writerWithDefaultPrettyPrinter().writeValueAsBytes(report));
     } catch (IOException e) {
       throw new UncheckedIOException(file + ": " + e.getMessage(), e);
     }

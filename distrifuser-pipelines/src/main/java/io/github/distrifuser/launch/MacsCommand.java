@@ -30,6 +30,7 @@ public final class MacsCommand {
   }
 
   private static void run(MacsOptions options) {
+    Targets.file("--report", options.report);
     OperatorTotals whole;
     List<OperatorTotals> perRank;
     Workload workload;

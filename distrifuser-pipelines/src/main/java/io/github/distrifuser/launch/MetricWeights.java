@@ -60,7 +60,7 @@ final class MetricWeights {
         o.lpipsWeights,
         List.of(),
         "LPIPS needs its linear weights: lpips/weights/v0.1/alex.pth of the Python package lpips"
-            + " (https://pypi.org/project/lpips), or leave LPIPS out with --metrics psnr,fid");
+            + " (0.1.4), or leave LPIPS out with --metrics psnr,fid");
   }
 
   private static Path alexnetFile(ComputeMetricsOptions o) {

@@ -43,6 +43,8 @@ public final class PlanCommand {
   private record Place(String device, LinkModel link, IntFunction<DeviceModel> deviceOf) {}
 
   private void run() {
+    Targets.file("--report", options.report);
+    Targets.file("--plot", options.plot);
     ModelSource source = options.source();
     Workload workload;
     Planner planner;

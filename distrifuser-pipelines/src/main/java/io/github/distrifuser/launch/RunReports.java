@@ -7,10 +7,7 @@ import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.github.distrifuser.pipelines.DistriPipeline;
 import io.github.distrifuser.pipelines.RunReport;
-import io.github.distrifuser.weights.AtomicFiles;
 import java.io.IOException;
-import java.io.UncheckedIOException;
-import java.nio.ByteBuffer;
 import java.nio.file.Path;
 import java.util.List;
 
@@ -59,16 +56,7 @@ final class RunReports {
     report.put("peak_rss_bytes", rss);
     report.set("bytes_sent_per_step", bytesSent);
     report.set("wait_s_per_step", waits);
-    writeFile(file, report);
-  }
-
-  private static void writeFile(Path file, ObjectNode report) {
-    try {
-      byte[] text = JSON.writerWithDefaultPrettyPrinter().writeValueAsBytes(report);
-      AtomicFiles.write(file, out -> out.write(ByteBuffer.wrap(text)));
-    } catch (IOException e) {
-      throw new UncheckedIOException(file + ": " + e.getMessage(), e);
-    }
+    JsonReports.write(file, report);
   }
 
   private static byte[] bytes(JsonNode node) {

@@ -10,7 +10,6 @@ import io.github.distrifuser.trace.Timeline.Track;
 import io.github.distrifuser.weights.AtomicFiles;
 import java.io.IOException;
 import java.io.UncheckedIOException;
-import java.nio.ByteBuffer;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Comparator;
@@ -42,8 +41,7 @@ final class RunTraces {
       for (byte[] b : gathered) {
         all.addAll(JSON.readValue(b, new TypeReference<List<Event>>() {}));
       }
-      byte[] text = JSON.writeValueAsBytes(chrome(all));
-      AtomicFiles.write(file, out -> out.write(ByteBuffer.wrap(text)));
+      AtomicFiles.write(file, JSON.writeValueAsBytes(chrome(all)));
     } catch (IOException e) {
       throw new UncheckedIOException(file + ": " + e.getMessage(), e);
     }

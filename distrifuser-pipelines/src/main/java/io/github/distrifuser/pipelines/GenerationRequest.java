@@ -90,6 +90,7 @@ public record GenerationRequest(
     }
   }
 
+  /** Starts from diffusers' defaults, without a prompt. */
   public static Builder builder() {
     return new Builder();
   }

@@ -59,6 +59,7 @@ public record LoadOptions(
     return builder().build();
   }
 
+  /** Starts from {@link #defaults()}. */
   public static Builder builder() {
     return new Builder();
   }

@@ -53,10 +53,12 @@ public final class TextEncoder implements AutoCloseable {
     this.tokenizer = ClipTokenizer.load(source.folder(), "tokenizer" + suffix);
   }
 
+  /** The component's config.json. */
   public CLIPTextConfig config() {
     return config;
   }
 
+  /** The tokenizer that goes with it. */
   public ClipTokenizer tokenizer() {
     return tokenizer;
   }

@@ -11,7 +11,6 @@ import java.awt.image.BufferedImage;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.UncheckedIOException;
-import java.nio.ByteBuffer;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
@@ -74,11 +73,10 @@ public final class Figure {
    * @throws UncheckedIOException naming the file where it cannot be written
    */
   public static void write(Path file, List<Panel> panels) {
-    System.setProperty("java.awt.headless", "true");
     Format format = format(file);
     try {
       byte[] bytes = format == Format.PNG ? png(panels) : svg(panels);
-      AtomicFiles.write(file, out -> out.write(ByteBuffer.wrap(bytes)));
+      AtomicFiles.write(file, bytes);
     } catch (IOException e) {
       throw new UncheckedIOException(file + ": " + e.getMessage(), e);
     }

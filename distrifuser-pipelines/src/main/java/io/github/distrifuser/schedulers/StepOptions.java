@@ -67,18 +67,22 @@ public record StepOptions(
     return new StepOptions(shape, List.copyOf(generators), DType.F32, 0, false, Churn.NONE);
   }
 
+  /** The same with another share of DDPM's noise. */
   public StepOptions withEta(double value) {
     return new StepOptions(shape, generators, noiseDType, value, useClippedModelOutput, churn);
   }
 
+  /** The same with noise as torch draws it in this type. */
   public StepOptions withNoiseDType(DType value) {
     return new StepOptions(shape, generators, value, eta, useClippedModelOutput, churn);
   }
 
+  /** The same, with DDIM's noise derived from the clipped sample or not. */
   public StepOptions withUseClippedModelOutput(boolean value) {
     return new StepOptions(shape, generators, noiseDType, eta, value, churn);
   }
 
+  /** The same with another stochasticity of Euler's. */
   public StepOptions withChurn(Churn value) {
     return new StepOptions(shape, generators, noiseDType, eta, useClippedModelOutput, value);
   }

@@ -118,7 +118,7 @@ class MeasuringKitTest {
             folder.resolve("a"));
     assertEquals(2, status);
     assertTrue(err.startsWith("error: --lpips_weights is not given: "), err);
-    assertTrue(err.contains("https://pypi.org/project/lpips"), err);
+    assertTrue(err.contains("lpips/weights/v0.1/alex.pth of the Python package lpips"), err);
     assertEquals(1, err.lines().count(), err);
   }
 

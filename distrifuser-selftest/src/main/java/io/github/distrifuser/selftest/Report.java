@@ -6,7 +6,6 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.github.distrifuser.selftest.CaseResult.Status;
 import io.github.distrifuser.weights.AtomicFiles;
 import java.io.IOException;
-import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.time.Instant;
@@ -221,14 +220,7 @@ final class Report {
 
   private static void write(Path file, String text) throws IOException {
     try {
-      ByteBuffer bytes = ByteBuffer.wrap((text + "\n").getBytes(StandardCharsets.UTF_8));
-      AtomicFiles.write(
-          file,
-          out -> {
-            while (bytes.hasRemaining()) {
-              out.write(bytes);
-            }
-          });
+      AtomicFiles.write(file, (text + "\n").getBytes(StandardCharsets.UTF_8));
     } catch (IOException e) {
       throw new IOException("--report " + file + ": " + e.getMessage(), e);
     }
