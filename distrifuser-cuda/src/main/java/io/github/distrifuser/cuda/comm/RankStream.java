@@ -359,9 +359,12 @@ final class RankStream implements Companion, AutoCloseable {
     if (isFailed()) {
       awaitQuiet();
     }
-    releaseScratch();
-    stream.close();
-    posted.close();
-    events.forEach(CudaEvent::close);
+    try {
+      releaseScratch();
+    } finally {
+      stream.close();
+      posted.close();
+      events.forEach(CudaEvent::close);
+    }
   }
 }
