@@ -231,8 +231,8 @@ int launch(Call& call) {
         return progress(*state, *parts, *latest);
       }
       if (ordered == 1 && state->result == OK) {
+        state->failure = "ordered by a test"; // before the result, by which another thread knows of it
         state->result = REMOTE_ERROR;
-        state->failure = "ordered by a test";
       }
       return state->aborted.load();
     };

@@ -1,4 +1,5 @@
-// What waits in streams, and what captures make of it: shared by device.cpp, capture.cpp and clock.cpp alone.
+// What waits in streams, and what captures make of it: shared by the files of the device alone, of which
+// device.cpp, streams.cpp, schedule.cpp, memory.cpp, kernels.cpp, capture.cpp and clock.cpp are one each.
 #ifndef STANDIN_QUEUE_HPP
 #define STANDIN_QUEUE_HPP
 
@@ -112,11 +113,42 @@ bool known(Stream* stream);
 bool known(Event* event);
 std::shared_ptr<Event> shared(Event* event);
 void push(Stream* stream, Operation operation);
+void clearStreams();
+// What has not been freed, one kind a line.
+std::string heldStreams();
+
+// --- the schedule ---
+
+constexpr int MOST_DEVICES = 64;
+// The error that ended a device, or 0.
+int& failureOf(int device);
+// Runs streams until a condition holds; gives the device's error. The target is the stream that is waited for, or null. Where only others can help, which
+// may be other threads, the lock is let go for a while; nobody may hold it twice.
+int runUntil(Stream* target, int on, const std::function<bool()>& done);
+int runUntilIdle(int on);
+// Runs up to so many steps, of any stream.
+void runSome(unsigned steps);
+uint64_t next();
+
+// --- memory ---
+
+// Whether a range is memory that a device may reach; any device where it is -1.
+bool allowed(const char* what, const Touch& t, int by);
+// A stream has come to an allocation, and to the end of one.
+void born(void* address);
+void died(void* address);
 // Whether tests have ordered that device memory be short now.
 bool faulted();
 // What the touched ranges have, in bytes, each taken to the end of its allocation where an operation names only its start.
 double bytesOf(const std::vector<Touch>& touches);
-uint64_t next();
+void resetMemory();
+void clearMemory();
+// What has not been freed, one kind a line.
+std::string heldMemory();
+
+// --- kernels ---
+
+void resetKernels();
 
 // --- captures ---
 
@@ -148,5 +180,7 @@ uint64_t hostCalls();
 void hostWaited(uint64_t until);
 
 } // namespace standin
+
+EXPORT void standin_seed(unsigned long long value);
 
 #endif

@@ -17,6 +17,7 @@ final class CopyStream implements AutoCloseable {
   private final CudaStream stream;
   private final ArrayDeque<CudaEvent> free = new ArrayDeque<>();
   private final Set<CopyWork> works = new HashSet<>(); // that nobody has awaited
+  private int copies; // that are being given to streams, from this rank or to it
   private boolean closed;
 
   CopyStream(CudaContext context) {
@@ -37,8 +38,21 @@ final class CopyStream implements AutoCloseable {
     works.remove(work);
   }
 
-  synchronized boolean isClosed() {
-    return closed;
+  /**
+   * Keeps this stream and its works from closing until {@link #leave}.
+   *
+   * @throws IllegalStateException where it has closed
+   */
+  synchronized void enter() {
+    if (closed) {
+      throw new IllegalStateException("the rank has left");
+    }
+    copies++;
+  }
+
+  synchronized void leave() {
+    copies--;
+    notifyAll();
   }
 
   /** An event of this rank's device, which must be the thread's. */
@@ -61,9 +75,6 @@ final class CopyStream implements AutoCloseable {
    * is there.
    */
   synchronized CudaEvent copy(CudaEvent sent, Runs from, CudaEvent ready, Runs into) {
-    if (closed) {
-      throw new IllegalStateException("the rank has left");
-    }
     context.activate();
     stream.await(sent);
     stream.await(ready);
@@ -79,13 +90,25 @@ final class CopyStream implements AutoCloseable {
 
   @Override
   public synchronized void close() {
-    if (!closed) {
-      List.copyOf(works).forEach(CopyWork::abandon);
-      closed = true;
-      context.activate();
-      stream.close();
-      free.forEach(CudaEvent::close);
-      free.clear();
+    if (closed) {
+      return;
     }
+    closed = true;
+    boolean interrupted = false;
+    while (copies > 0) {
+      try {
+        wait();
+      } catch (InterruptedException e) {
+        interrupted = true; // another thread is about to end a few calls
+      }
+    }
+    if (interrupted) {
+      Thread.currentThread().interrupt();
+    }
+    context.activate();
+    List.copyOf(works).forEach(CopyWork::abandon);
+    stream.close();
+    free.forEach(CudaEvent::close);
+    free.clear();
   }
 }

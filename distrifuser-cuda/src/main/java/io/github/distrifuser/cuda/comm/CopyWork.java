@@ -5,6 +5,7 @@ import io.github.distrifuser.comm.local.Parcel;
 import io.github.distrifuser.comm.local.ParcelExchange;
 import io.github.distrifuser.cuda.CudaContext;
 import io.github.distrifuser.cuda.CudaEvent;
+import io.github.distrifuser.cuda.CudaException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -65,15 +66,22 @@ final class CopyWork implements Work {
 
     @Override
     public void travelTo(Parcel receiver) {
-      if (stream.isClosed()) {
-        throw new IllegalStateException("the sender has left");
-      }
       if (!(receiver instanceof DeviceParcel to) || to.runs.count() != runs.count()) {
         throw new IllegalArgumentException("the two ends of a message have unlike shapes");
       }
-      Arrival a = new Arrival(to.stream.copy(ready, runs, to.ready, to.runs), to.stream);
-      arrival = a;
-      to.arrival = a;
+      stream.enter();
+      try {
+        to.stream.enter();
+        try {
+          Arrival a = new Arrival(to.stream.copy(ready, runs, to.ready, to.runs), to.stream);
+          arrival = a;
+          to.arrival = a;
+        } finally {
+          to.stream.leave();
+        }
+      } finally {
+        stream.leave();
+      }
     }
   }
 
@@ -97,9 +105,9 @@ final class CopyWork implements Work {
 
   /** Posts; the messages' parcels are this work's. */
   CopyWork post(ParcelExchange group, List<ParcelExchange.Message> messages) {
-    ready.record(stream.context().compute());
     stream.begun(this);
     try {
+      ready.record(stream.context().compute());
       posted = group.exchangeParcels(messages);
     } catch (RuntimeException e) {
       abandon();
@@ -132,12 +140,12 @@ final class CopyWork implements Work {
     CudaContext context = stream.context();
     context.activate();
     try {
-      w.await();
-      follow(context);
+      try {
+        w.await();
+      } finally {
+        follow(context); // nobody is at the tensors once the operators' stream has come here
+      }
       then.run();
-    } catch (RuntimeException e) {
-      follow(context); // nobody is at the tensors once the operators' stream has come here
-      throw e;
     } finally {
       end();
     }
@@ -148,8 +156,13 @@ final class CopyWork implements Work {
   /** Gives back what a work has that will not be awaited; the operators' stream waits for it. */
   void abandon() {
     posted = null;
-    follow(stream.context());
-    end();
+    try {
+      follow(stream.context());
+    } catch (CudaException e) {
+      // the device has failed: nothing runs there any more
+    } finally {
+      end();
+    }
   }
 
   private void end() {
@@ -159,13 +172,22 @@ final class CopyWork implements Work {
   }
 
   private void follow(CudaContext context) {
+    CudaException failed = null;
     for (DeviceParcel p : parcels) {
       Arrival a = p.arrival;
       if (a != null) {
         p.arrival = null;
-        context.compute().await(a.event);
-        a.leave();
+        try {
+          context.compute().await(a.event);
+        } catch (CudaException e) {
+          failed = e;
+        } finally {
+          a.leave();
+        }
       }
+    }
+    if (failed != null) {
+      throw failed;
     }
   }
 }

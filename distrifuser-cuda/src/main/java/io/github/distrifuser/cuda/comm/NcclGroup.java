@@ -41,6 +41,8 @@ final class NcclGroup {
   private final Address from = new Address();
   private final Address to = new Address();
   private final int[] status = new int[1];
+  private String refusedCall = "";
+  private int refusal = ncclSuccess; // of a call between a beginning and an end
   private boolean ended;
 
   /** Calls between a beginning and an end, which NCCL makes one piece of work. */
@@ -89,12 +91,14 @@ final class NcclGroup {
   /** Gives calls to the stream as one piece of work. */
   void together(Calls calls) {
     check(ncclGroupStart(), "ncclGroupStart");
+    refusal = ncclSuccess;
     int end;
     try {
       calls.make();
     } finally {
       end = ncclGroupEnd();
     }
+    check(refusal, refusedCall); // which aborts, and so comes after the end
     if (end == ncclInProgress) {
       settle("NCCL to take its work");
     } else {
@@ -103,13 +107,13 @@ final class NcclGroup {
   }
 
   void send(long address, long bytes, int peer) {
-    check(
+    note(
         ncclSend(from.of(address), bytes, ncclInt8, peer, comm, stream.stream().handle()),
         "ncclSend");
   }
 
   void receive(long address, long bytes, int peer) {
-    check(
+    note(
         ncclRecv(to.of(address), bytes, ncclInt8, peer, comm, stream.stream().handle()),
         "ncclRecv");
   }
@@ -121,7 +125,7 @@ final class NcclGroup {
    * @param bytes of a slot
    */
   void allGather(long slots, long bytes, int rank) {
-    check(
+    note(
         ncclAllGather(
             from.of(slots + rank * bytes),
             to.of(slots),
@@ -130,6 +134,13 @@ final class NcclGroup {
             comm,
             stream.stream().handle()),
         "ncclAllGather");
+  }
+
+  private void note(int result, String call) {
+    if (result != ncclSuccess && refusal == ncclSuccess) {
+      refusal = result;
+      refusedCall = call;
+    }
   }
 
   private void check(int result, String call) {
@@ -181,8 +192,16 @@ final class NcclGroup {
 
   /** Leaves in order; all ranks of the group do so together. Idempotent. */
   void close() {
-    stream.remove(this);
-    if (ended) {
+    try {
+      leave();
+    } finally {
+      abort(); // where leaving has failed
+      stream.remove(this);
+    }
+  }
+
+  private void leave() {
+    if (isEnded()) {
       return;
     }
     stream.context().activate();
@@ -199,5 +218,9 @@ final class NcclGroup {
         ncclCommDestroy(comm);
       }
     }
+  }
+
+  private synchronized boolean isEnded() {
+    return ended;
   }
 }

@@ -65,8 +65,12 @@ final class RankStream implements Companion, AutoCloseable {
     return world.worldRank();
   }
 
-  void add(NcclGroup group) {
+  /** A group that ends where this rank's communication fails, or has failed already. */
+  synchronized void add(NcclGroup group) {
     groups.add(group);
+    if (failure != null) {
+      group.abort();
+    }
   }
 
   void remove(NcclGroup group) {
@@ -355,9 +359,12 @@ final class RankStream implements Companion, AutoCloseable {
     if (isFailed()) {
       awaitQuiet();
     }
-    releaseScratch();
-    stream.close();
-    posted.close();
-    events.forEach(CudaEvent::close);
+    try {
+      releaseScratch();
+    } finally {
+      stream.close();
+      posted.close();
+      events.forEach(CudaEvent::close);
+    }
   }
 }

@@ -25,7 +25,7 @@ public final class Standin {
   public static final int ATTENTION = 8;
   public static final int BIAS = 16;
 
-  /** The core library's functions; device.cpp says what each does. */
+  /** The core library's functions; the sources in cpp/standin say what each does. */
   private interface Core extends Library {
     int standin_use_emulation(String path);
 

@@ -28,6 +28,19 @@ final class StandinBuild {
   private static final int NO_DEVICE = 100;
   static final String CORE = "libdistrifuser_standin.so";
 
+  /** The last one's initialisation calls the others. */
+  private static final List<String> CORE_SOURCES =
+      List.of(
+          "capture",
+          "clock",
+          "device",
+          "kernels",
+          "math",
+          "memory",
+          "schedule",
+          "streams",
+          "environment");
+
   private StandinBuild() {}
 
   /**
@@ -64,12 +77,9 @@ final class StandinBuild {
     Path core =
         NativeBuild.build(
             CORE,
-            List.of(
-                new Unit(SOURCES.resolve("capture.cpp"), options("default")),
-                new Unit(SOURCES.resolve("clock.cpp"), options("default")),
-                new Unit(SOURCES.resolve("device.cpp"), options("default")),
-                new Unit(SOURCES.resolve("math.cpp"), options("default")),
-                new Unit(SOURCES.resolve("environment.cpp"), options("default"))),
+            CORE_SOURCES.stream()
+                .map(file -> new Unit(SOURCES.resolve(file + ".cpp"), options("default")))
+                .toList(),
             List.of("-shared", "-Wl,-soname," + CORE, "-ldl"),
             inputs());
     place(core, CORE);
