@@ -89,11 +89,26 @@ final class CopyStream implements AutoCloseable {
   }
 
   @Override
-  public synchronized void close() {
-    if (closed) {
-      return;
+  public void close() {
+    List<CopyWork> left;
+    synchronized (this) {
+      if (closed) {
+        return;
+      }
+      closed = true;
+      awaitCopies();
+      left = List.copyOf(works);
     }
-    closed = true;
+    context.activate();
+    left.forEach(CopyWork::abandon); // without this lock, for it takes those of other ranks
+    synchronized (this) {
+      stream.close();
+      free.forEach(CudaEvent::close);
+      free.clear();
+    }
+  }
+
+  private synchronized void awaitCopies() {
     boolean interrupted = false;
     while (copies > 0) {
       try {
@@ -105,10 +120,5 @@ final class CopyStream implements AutoCloseable {
     if (interrupted) {
       Thread.currentThread().interrupt();
     }
-    context.activate();
-    List.copyOf(works).forEach(CopyWork::abandon);
-    stream.close();
-    free.forEach(CudaEvent::close);
-    free.clear();
   }
 }
