@@ -94,6 +94,35 @@ public record RankEnvironment(
     return new RankVariables(env).read();
   }
 
+  /** CPU threads of each rank, as the launcher sets them; 0 where it does not. */
+  public static int threads(Map<String, String> env) {
+    return positive(env, "DISTRIFUSER_THREADS", 0);
+  }
+
+  /**
+   * A variable's positive whole number.
+   *
+   * @param otherwise where it is not set, or empty
+   * @throws IllegalArgumentException naming the variable where it is anything else
+   */
+  public static int positive(Map<String, String> env, String name, int otherwise) {
+    String value = env.get(name);
+    if (value == null || value.isEmpty()) {
+      return otherwise;
+    }
+    try {
+      int n = Integer.parseInt(value);
+      if (n > 0) {
+        return n;
+      }
+    } catch (NumberFormatException e) {
+      throw new IllegalArgumentException(
+          name + " must be a positive whole number, found '" + value + "'", e);
+    }
+    throw new IllegalArgumentException(
+        name + " must be a positive whole number, found '" + value + "'");
+  }
+
   /** Everything but the secret. */
   @Override
   public String toString() {

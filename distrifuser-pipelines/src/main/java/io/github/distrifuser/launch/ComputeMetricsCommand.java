@@ -6,6 +6,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.github.distrifuser.backend.Backend;
 import io.github.distrifuser.backend.BackendOptions;
 import io.github.distrifuser.backend.Backends;
+import io.github.distrifuser.comm.RankEnvironment;
 import io.github.distrifuser.launch.ComputeMetricsOptions.Metric;
 import io.github.distrifuser.metrics.Comparison;
 import io.github.distrifuser.metrics.Fid;
@@ -53,23 +54,10 @@ public final class ComputeMetricsCommand {
           options.inputRoot0 + ": FID needs at least two pictures; leave it out with --metrics");
     }
     try (Backend backend =
-        Backends.choose(options.device).create(new BackendOptions(DType.F32, threads(), 0))) {
+        Backends.choose(options.device)
+            .create(new BackendOptions(DType.F32, RankEnvironment.threads(System.getenv()), 0))) {
       measure(pairs, backend);
     }
-  }
-
-  private static final String THREADS = "DISTRIFUSER_THREADS";
-
-  private static int threads() {
-    String given = System.getenv(THREADS);
-    if (given == null || given.isEmpty()) {
-      return 0;
-    }
-    if (!given.matches("0*[1-9][0-9]{0,8}")) {
-      throw new IllegalArgumentException(
-          THREADS + " must be a positive whole number, found '" + given + "'");
-    }
-    return Integer.parseInt(given);
   }
 
   private void measure(ImagePairs pairs, Backend backend) {

@@ -23,9 +23,6 @@ record RankPlan(
   /** Set by the launcher: ranks as threads of one JVM. */
   private static final String LOCAL_RANKS = "DISTRIFUSER_LOCAL_RANKS";
 
-  /** Set by the launcher: CPU threads of each rank. */
-  private static final String THREADS = "DISTRIFUSER_THREADS";
-
   /** How long ranks may take to meet. */
   private static final String START_SECONDS = "DISTRIFUSER_START_SECONDS";
 
@@ -46,9 +43,12 @@ record RankPlan(
     if (given != null) {
       return new RankPlan(given, false, HostRanks.localRank(given), 1, options.threads());
     }
-    int threads = options.localRanks() > 1 ? options.localRanks() : number(env, LOCAL_RANKS, 1);
+    int threads =
+        options.localRanks() > 1
+            ? options.localRanks()
+            : RankEnvironment.positive(env, LOCAL_RANKS, 1);
     RankEnvironment environment = threads > 1 ? RankEnvironment.alone() : RankEnvironment.of(env);
-    int perRank = options.threads() > 0 ? options.threads() : number(env, THREADS, 0);
+    int perRank = options.threads() > 0 ? options.threads() : RankEnvironment.threads(env);
     int here = Math.max(threads, environment.localWorldSize());
     if (perRank == 0 && here > 1) {
       perRank = Math.max(1, Runtime.getRuntime().availableProcessors() / here);
@@ -64,25 +64,7 @@ record RankPlan(
   }
 
   private static Duration startTimeout(Map<String, String> env) {
-    return Duration.ofSeconds(number(env, START_SECONDS, DEFAULT_START_SECONDS));
-  }
-
-  private static int number(Map<String, String> env, String name, int otherwise) {
-    String value = env.get(name);
-    if (value == null || value.isEmpty()) {
-      return otherwise;
-    }
-    try {
-      int n = Integer.parseInt(value);
-      if (n > 0) {
-        return n;
-      }
-    } catch (NumberFormatException e) {
-      throw new IllegalArgumentException(
-          name + " must be a positive whole number, found '" + value + "'", e);
-    }
-    throw new IllegalArgumentException(
-        name + " must be a positive whole number, found '" + value + "'");
+    return Duration.ofSeconds(RankEnvironment.positive(env, START_SECONDS, DEFAULT_START_SECONDS));
   }
 
   /** CPU threads of what one rank does alone: all that this process's ranks have together. */
