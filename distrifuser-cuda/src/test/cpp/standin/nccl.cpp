@@ -1,29 +1,22 @@
 // libnccl.so.2: ranks of one process or of several, which meet in a folder that the unique id names. A message is a file there; its sender writes it
 // and its receiver takes it at some moment after both operations' turns have come in their streams. Communicators that don't block are in progress for
 // a while after each group of calls, and only then is its work in the stream.
-#include "device.hpp"
+#include "nccl_messages.hpp"
 
-#include <fcntl.h>
-#include <sys/stat.h>
 #include <unistd.h>
-#include <algorithm>
-#include <atomic>
 #include <climits>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
-#include <map>
-#include <memory>
 #include <mutex>
 #include <set>
 
 using namespace standin;
+using namespace standin::nccl;
 
 namespace {
-
-enum Result { OK = 0, CUDA_ERROR = 1, SYSTEM_ERROR = 2, INTERNAL_ERROR = 3, BAD_ARGUMENT = 4, BAD_USAGE = 5, REMOTE_ERROR = 6, IN_PROGRESS = 7 };
 
 struct UniqueId {
   char text[128];
@@ -61,32 +54,12 @@ size_t widthOf(int type) {
   }
 }
 
-// One message of a group of calls.
-struct Part {
-  bool send;
-  int peer;
-  char* memory;
-  size_t bytes;
-  std::string name; // of its file
-  bool done;
-};
-
 struct Comm;
 
 struct Call {
   Comm* comm;
   Stream* stream;
   std::vector<Part> parts;
-};
-
-// What outlives a communicator that is aborted while its work is in a stream.
-struct State {
-  std::string folder;
-  std::string failure;
-  std::atomic<int> result{OK};
-  std::atomic<bool> aborted{false};
-  std::map<int, long> sent; // messages by peer
-  std::map<int, long> received;
 };
 
 struct Comm {
@@ -109,12 +82,6 @@ thread_local std::string lastError;
 std::string fileOfRank(const State& s, int rank) { return s.folder + "/rank" + std::to_string(rank); }
 
 bool exists(const std::string& file) { return access(file.c_str(), F_OK) == 0; }
-
-void write(const std::string& file, const char* data, size_t bytes) {
-  const std::string beside = file + ".new";
-  std::ofstream(beside, std::ios::binary).write(data, static_cast<std::streamsize>(bytes));
-  std::rename(beside.c_str(), file.c_str());
-}
 
 int failed(int result, const std::string& why) {
   lastError = why;
@@ -146,99 +113,6 @@ int meet(Comm* c) {
   }
   c->ready = true;
   return OK;
-}
-
-// Moves some of the messages that can move; true when all have. A message begins with the time at which its sender began, and none is received before.
-bool progress(State& s, std::vector<Part>& parts, uint64_t& latest) {
-  startNotBefore(latest);
-  if (s.aborted) {
-    return true;
-  }
-  bool all = true;
-  for (Part& p : parts) {
-    if (p.done) {
-      continue;
-    }
-    if (below(2) == 0) {
-      all = false;
-      continue;
-    }
-    const std::string file = s.folder + "/" + p.name;
-    if (p.send) {
-      if (mayTouch("ncclSend", {p.memory, p.bytes})) {
-        const uint64_t begun = startTime();
-        std::string message(reinterpret_cast<const char*>(&begun), sizeof begun);
-        message.append(p.memory, p.bytes);
-        write(file, message.data(), message.size());
-      }
-      p.done = true;
-      continue;
-    }
-    struct stat status;
-    if (stat(file.c_str(), &status) != 0) {
-      all = false;
-      continue;
-    }
-    uint64_t begun = 0;
-    const size_t bytes = status.st_size - sizeof begun;
-    if (bytes != p.bytes) {
-      report("rank " + std::to_string(p.peer) + " sends " + std::to_string(bytes) + " bytes where " + std::to_string(p.bytes) + " are received (" + p.name + ")");
-    } else if (mayTouch("ncclRecv", {p.memory, p.bytes})) {
-      std::ifstream in(file, std::ios::binary);
-      in.read(reinterpret_cast<char*>(&begun), sizeof begun);
-      in.read(p.memory, static_cast<std::streamsize>(p.bytes));
-      latest = std::max(latest, begun);
-      startNotBefore(latest);
-    }
-    unlink(file.c_str());
-    p.done = true;
-  }
-  return all;
-}
-
-// Puts a group's calls of one communicator into the stream, as one piece of work.
-int launch(Call& call) {
-  Comm* c = call.comm;
-  std::shared_ptr<State> state = c->state;
-  Order& order = orderFor(c->rank);
-  const int ordered = order.left > 0 && --order.left == 0 ? order.kind : 0;
-  std::vector<Touch> touches;
-  for (const Part& p : call.parts) {
-    touches.push_back({p.memory, p.bytes});
-  }
-  const std::vector<Part> all = std::move(call.parts);
-  const int rank = c->rank;
-  Cost cost;
-  cost.linkBytes = 0;
-  for (bool send : {false, true}) { // both ways at once
-    double bytes = 0;
-    for (const Part& p : all) {
-      bytes += p.send == send ? p.bytes : 0;
-    }
-    cost.linkBytes = std::max(cost.linkBytes, bytes);
-  }
-  const auto begin = [=]() -> Done {
-    auto parts = std::make_shared<std::vector<Part>>(all);
-    for (Part& p : *parts) {
-      long& count = (p.send ? state->sent : state->received)[p.peer];
-      const int from = p.send ? rank : p.peer;
-      const int to = p.send ? p.peer : rank;
-      p.name = std::to_string(from) + "-" + std::to_string(to) + "-" + std::to_string(count++);
-    }
-    auto latest = std::make_shared<uint64_t>(0);
-    return [=] {
-      if (ordered == 0) {
-        return progress(*state, *parts, *latest);
-      }
-      if (ordered == 1 && state->result == OK) {
-        state->failure = "ordered by a test"; // before the result, by which another thread knows of it
-        state->result = REMOTE_ERROR;
-      }
-      return state->aborted.load();
-    };
-  };
-  const int status = enqueueMeeting(call.stream, "NCCL", touches, begin, cost);
-  return status == SUCCESS ? OK : CUDA_ERROR;
 }
 
 int add(Comm* c, Stream* stream, std::vector<Part> parts) {
@@ -370,7 +244,7 @@ EXPORT int ncclCommGetAsyncError(Comm* c, int* result) {
     return OK;
   }
   for (Call& call : c->launching) {
-    const int status = launch(call);
+    const int status = launch(c->state, c->rank, call.stream, std::move(call.parts));
     if (status != OK) {
       s.result = status;
     }

@@ -79,6 +79,12 @@ public record AcceleratorModel(
     return overheads.postSeconds() + memorySeconds(overheads.receivePasses() * p.bytesReceived());
   }
 
+  /** None of its own: streams wait on the device. */
+  @Override
+  public double resumeSeconds() {
+    return 0;
+  }
+
   @Override
   public double concurrentRanks() {
     return Double.POSITIVE_INFINITY;

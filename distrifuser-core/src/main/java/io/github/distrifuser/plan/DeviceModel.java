@@ -17,6 +17,9 @@ public interface DeviceModel {
    */
   double seconds(RankEvent.Post post);
 
+  /** Seconds from when what a rank waits for is there until it computes again. */
+  double resumeSeconds();
+
   /** How many ranks compute at full speed at a time; more share the time. */
   double concurrentRanks();
 }

@@ -2,20 +2,11 @@ package io.github.distrifuser.plan;
 
 import io.github.distrifuser.backend.Backend;
 import io.github.distrifuser.comm.Communicator;
-import io.github.distrifuser.comm.RankEnvironment;
 import io.github.distrifuser.comm.Transfer;
-import io.github.distrifuser.comm.tcp.TcpCommunicators;
 import io.github.distrifuser.tensor.DType;
 import io.github.distrifuser.tensor.Shape;
 import io.github.distrifuser.tensor.Tensor;
-import java.io.IOException;
-import java.io.UncheckedIOException;
-import java.net.InetAddress;
-import java.net.ServerSocket;
-import java.time.Duration;
 import java.util.List;
-import java.util.Map;
-import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
 import java.util.function.Supplier;
 
@@ -28,7 +19,6 @@ final class LoopbackProbe {
   private static final long LARGE = 8L << 20;
   private static final int SMALL_TIMES = 200;
   private static final int LARGE_TIMES = 12;
-  private static final Duration START = Duration.ofSeconds(30);
 
   private LoopbackProbe() {}
 
@@ -47,39 +37,18 @@ final class LoopbackProbe {
 
   /** Measures. */
   static Costs measure(Supplier<Backend> backends) {
-    int port = freePort();
-    String secret = UUID.randomUUID().toString();
+    LoopbackWorld pair = LoopbackWorld.of(2);
     CompletableFuture<Costs> other =
         CompletableFuture.supplyAsync(
-            () -> run(1, port, secret, backends), r -> new Thread(r, "distrifuser-probe").start());
-    Costs mine = run(0, port, secret, backends);
+            () -> run(1, pair, backends), r -> new Thread(r, "distrifuser-probe").start());
+    Costs mine = run(0, pair, backends);
     other.join();
     return mine;
   }
 
-  private static int freePort() {
-    try (ServerSocket s = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
-      return s.getLocalPort();
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
-    }
-  }
-
-  private static Costs run(int rank, int port, String secret, Supplier<Backend> backends) {
-    RankEnvironment env =
-        new RankEnvironment(
-            RankEnvironment.Launcher.TORCHRUN,
-            rank,
-            2,
-            rank,
-            2,
-            InetAddress.getLoopbackAddress().getHostAddress(),
-            port,
-            "probe",
-            secret,
-            RankEnvironment.DEFAULT_HANG);
+  private static Costs run(int rank, LoopbackWorld pair, Supplier<Backend> backends) {
     try (Backend backend = backends.get();
-        Communicator world = TcpCommunicators.connect(env, Map.of(), START);
+        Communicator world = pair.connect(rank);
         Tensor small = backend.allocate(DType.U8, Shape.of(2, 64));
         Tensor large = backend.allocate(DType.U8, Shape.of(2, LARGE))) {
       exchange(world, small, SMALL_TIMES / 2);

@@ -116,6 +116,12 @@ final class MeasuredDevice implements DeviceModel {
     return messages.seconds(p.messages().size()) + p.bytesReceived() * messages.secondsPerByte();
   }
 
+  /** None: its operators tell nothing of it. */
+  @Override
+  public double resumeSeconds() {
+    return 0;
+  }
+
   @Override
   public double concurrentRanks() {
     return concurrentRanks;

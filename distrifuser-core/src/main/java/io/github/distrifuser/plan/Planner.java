@@ -10,12 +10,19 @@ import java.util.function.IntFunction;
 public final class Planner {
   private static final int HALVINGS = 60;
 
+  /** Of so many synchronous steps beyond the first, the last is like all others. */
+  private static final int SYNCHRONOUS = 2;
+
   private final Workload workload;
   private final Map<Integer, List<RankRecording>> recordings = new ConcurrentHashMap<>();
 
   /** Plans for a workload; nothing is recorded yet. */
   public Planner(Workload workload) {
     this.workload = workload;
+  }
+
+  Workload workload() {
+    return workload;
   }
 
   /**
@@ -44,6 +51,21 @@ public final class Planner {
       all.add(predict(n, device.apply(n), link));
     }
     return all;
+  }
+
+  /** Seconds of a step in which all that is exchanged is waited for, as in warm-up. */
+  double synchronousStep(int ranks, DeviceModel device, LinkModel link) {
+    Workload synchronous =
+        new Workload(
+            workload.unet(),
+            workload.config().toBuilder().warmupSteps(SYNCHRONOUS).build(),
+            workload.latentFactor(),
+            workload.images(),
+            workload.dtype(),
+            SYNCHRONOUS + 1);
+    return Simulation.run(synchronous, recordings(ranks), device, link)
+        .stepSeconds()
+        .get(SYNCHRONOUS);
   }
 
   /**

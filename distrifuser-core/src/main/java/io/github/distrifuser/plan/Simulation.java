@@ -8,6 +8,7 @@ import org.jspecify.annotations.Nullable;
 final class Simulation {
   private final List<RankRecording> recordings;
   private final List<StepRun> plan;
+  private final double resumeSeconds;
   private final SharedCores cores;
   private final SimulatedNetwork network;
   private final List<Player> players = new ArrayList<>();
@@ -25,6 +26,7 @@ final class Simulation {
       Workload workload, List<RankRecording> recordings, DeviceModel device, LinkModel link) {
     this.recordings = recordings;
     this.plan = StepPlan.of(workload);
+    this.resumeSeconds = device.resumeSeconds();
     this.cores = new SharedCores(device.concurrentRanks());
     this.network = new SimulatedNetwork(link, recordings.size());
     for (RankRecording r : recordings) {
@@ -66,9 +68,9 @@ final class Simulation {
       }
     }
 
-    void nextSegment() {
+    void nextSegment(double delay) {
       segment++;
-      cores.begin(rank, current().seconds());
+      cores.begin(rank, delay + current().seconds());
     }
 
     /** What was to be computed has been: posts, or waits, or ends the step. */
@@ -79,11 +81,11 @@ final class Simulation {
         nextStep();
       } else if (e instanceof RankEvent.Post p) {
         posted.get(step).add(network.post(rank, p, now));
-        nextSegment();
+        nextSegment(0);
       } else if (e instanceof RankEvent.Await a) {
         SimulatedNetwork.Operation o = posted.get(step - a.stepsBack()).get(a.post());
         if (o.isDone()) {
-          nextSegment();
+          nextSegment(0);
         } else {
           awaited = o;
           waitingSince = now;
@@ -94,8 +96,8 @@ final class Simulation {
     void done(SimulatedNetwork.Operation o) {
       if (o == awaited) {
         awaited = null;
-        waits[step] += now - waitingSince;
-        nextSegment();
+        waits[step] += now - waitingSince + resumeSeconds;
+        nextSegment(resumeSeconds);
       }
     }
   }

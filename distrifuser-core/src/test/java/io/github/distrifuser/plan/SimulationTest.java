@@ -24,7 +24,7 @@ class SimulationTest {
   private static final List<Integer> PAIR = List.of(0, 1);
   private static final double EPS = 1e-9;
 
-  private record Device(double concurrentRanks) implements DeviceModel {
+  private record Device(double concurrentRanks, double resumeSeconds) implements DeviceModel {
     @Override
     public String name() {
       return "test";
@@ -41,7 +41,7 @@ class SimulationTest {
     }
   }
 
-  private static final Device OWN = new Device(Double.POSITIVE_INFINITY);
+  private static final Device OWN = new Device(Double.POSITIVE_INFINITY, 0);
 
   private static RankEvent compute(long seconds) {
     return new Compute(new Operator(OperatorKind.LINEAR, "x", seconds, 0));
@@ -90,6 +90,20 @@ class SimulationTest {
   }
 
   @Test
+  void whoHadToWaitTakesAWhileToGoOn() {
+    Prediction p =
+        play(
+            1,
+            new Device(Double.POSITIVE_INFINITY, 0.25),
+            LINK,
+            List.of(compute(2), exchange(1, 10, 20), new Await(0, 0), compute(1)),
+            List.of(compute(2), exchange(0, 20, 10), compute(9), new Await(0, 0), compute(1)));
+    assertEquals(12, p.latency(), EPS, "the second did not wait");
+    assertEquals(2.75, p.perRank().get(0).waitSecondsPerStep(), EPS);
+    assertEquals(0, p.perRank().get(1).waitSecondsPerStep(), EPS);
+  }
+
+  @Test
   void whatIsPostedEarlyHidesBehindComputation() {
     Prediction p =
         play(
@@ -131,10 +145,11 @@ class SimulationTest {
   @Test
   void ranksShareCores() {
     List<RankEvent> work = List.of(compute(3));
-    assertEquals(3, play(1, new Device(2), LINK, work, work).latency(), EPS);
-    assertEquals(6, play(1, new Device(1), LINK, work, work).latency(), EPS);
+    assertEquals(3, play(1, new Device(2, 0), LINK, work, work).latency(), EPS);
+    assertEquals(6, play(1, new Device(1, 0), LINK, work, work).latency(), EPS);
     // three on two cores: until the short one is through each runs at two thirds
-    assertEquals(4, play(1, new Device(2), LINK, List.of(compute(2)), work, work).latency(), EPS);
+    assertEquals(
+        4, play(1, new Device(2, 0), LINK, List.of(compute(2)), work, work).latency(), EPS);
   }
 
   @Test

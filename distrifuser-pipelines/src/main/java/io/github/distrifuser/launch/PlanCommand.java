@@ -56,7 +56,7 @@ public final class PlanCommand {
           options.workload(source, options.dtype(), options.warmupSteps, options.numInferenceSteps);
       planner = new Planner(workload);
       options.ranks().forEach(planner::recordings);
-      place = options.calibrate ? here(source, workload) : elsewhere(planner);
+      place = options.calibrate ? here(source, planner) : elsewhere(planner);
       one = planner.predict(1, place.deviceOf.apply(1), place.link);
       rows = planner.predict(options.ranks(), place.deviceOf, place.link);
     } catch (IllegalArgumentException e) {
@@ -79,8 +79,8 @@ public final class PlanCommand {
         device.name(), options.knownLink().between(options.knownDevice()), n -> fitted);
   }
 
-  private Place here(ModelSource source, Workload workload) {
-    Calibration c = Calibration.run(workload, source.name(), options.ranks());
+  private Place here(ModelSource source, Planner planner) {
+    Calibration c = Calibration.run(planner, source.name(), options.ranks());
     return new Place("cpu", c.link(), c::device);
   }
 

@@ -2,6 +2,7 @@ package io.github.distrifuser.selftest;
 
 import io.github.distrifuser.cuda.CudaBackendProvider;
 import io.github.distrifuser.cuda.CudaEnvironment;
+import io.github.distrifuser.tensor.DType;
 import java.nio.file.Path;
 import java.util.Map;
 
@@ -17,12 +18,18 @@ public final class Child {
   static final int NO_DEVICE = 2;
 
   private static boolean quick;
+  private static DType dtype = DType.F32;
 
   private Child() {}
 
   /** Whether this process runs the small cases only. */
   static boolean quick() {
     return quick;
+  }
+
+  /** The section's type of activations. */
+  static DType dtype() {
+    return dtype;
   }
 
   public static void main(String[] args) {
@@ -48,6 +55,7 @@ public final class Child {
             .filter(s -> s.name().equals(args[0]))
             .findFirst()
             .orElseThrow(() -> new IllegalArgumentException("no section " + args[0]));
+    dtype = section.dtype();
     if (section.suite() == null) {
       events.write(Events.RESULT, Benchmark.run(model, section.size()));
     } else {

@@ -4,24 +4,22 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.github.distrifuser.backend.MemoryStats;
-import io.github.distrifuser.tensor.DType;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestReporter;
 import org.junit.jupiter.api.extension.ExtendWith;
 
 /** What a run takes of the device it gives back. */
-abstract class Memory {
+@ExtendWith(Pending.class)
+final class Memory {
   private static final int SIZE = 64; // pixels
   private static final int ROUNDS = 4;
 
   /** By so much the driver's own bookkeeping may grow. */
   private static final long SLACK = 4 << 20;
 
-  abstract DType dtype();
-
   @Test
   void tensorsAreClosedAndTheirMemoryIsKeptWithinItsPeak(TestReporter reporter) {
-    try (UNetRun run = new UNetRun(BenchmarkModel.tiny.source(), SIZE, dtype())) {
+    try (UNetRun run = new UNetRun(BenchmarkModel.tiny.source(), SIZE, Child.dtype())) {
       run.step();
       run.step();
       MemoryStats before = run.memory();
@@ -43,7 +41,7 @@ abstract class Memory {
     long baseline = 0;
     long last = 0;
     for (int round = 0; round < ROUNDS; round++) {
-      try (UNetRun run = new UNetRun(BenchmarkModel.tiny.source(), SIZE, dtype())) {
+      try (UNetRun run = new UNetRun(BenchmarkModel.tiny.source(), SIZE, Child.dtype())) {
         run.step();
       }
       last = Gpu.free();
@@ -54,29 +52,5 @@ abstract class Memory {
     assertTrue(
         last >= baseline - SLACK,
         "bytes free after a run: expected at least " + (baseline - SLACK) + ", found " + last);
-  }
-
-  @ExtendWith(Pending.class)
-  static final class F32 extends Memory {
-    @Override
-    DType dtype() {
-      return DType.F32;
-    }
-  }
-
-  @ExtendWith(Pending.class)
-  static final class F16 extends Memory {
-    @Override
-    DType dtype() {
-      return DType.F16;
-    }
-  }
-
-  @ExtendWith(Pending.class)
-  static final class Bf16 extends Memory {
-    @Override
-    DType dtype() {
-      return DType.BF16;
-    }
   }
 }

@@ -15,7 +15,8 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /** Whole generations on one device against diffusers. */
-abstract class Pictures {
+@ExtendWith(Pending.class)
+final class Pictures {
   /** One of each model, and all that a model can be asked for besides. */
   private static final List<String> QUICK =
       List.of(
@@ -34,43 +35,18 @@ abstract class Pictures {
     return (Child.quick() ? QUICK : names).stream();
   }
 
-  abstract DType dtype();
-
   @ParameterizedTest
   @MethodSource("cases")
   void equalsDiffusers(String name) {
     PipelineCase c = PipelineCase.load(name);
-    LoadOptions options = c.options().device("cuda").dtype(dtype()).build();
+    DType dtype = Child.dtype();
+    LoadOptions options = c.options().device("cuda").dtype(dtype).build();
     try (DistriPipeline p = c.pipeline(DistriConfig.defaults(), options)) {
-      if (dtype() == DType.F32) {
+      if (dtype == DType.F32) {
         c.check(p);
       } else {
-        c.check(p, HalfErrors.of(dtype()));
+        c.check(p, HalfErrors.of(dtype));
       }
-    }
-  }
-
-  @ExtendWith(Pending.class)
-  static final class F32 extends Pictures {
-    @Override
-    DType dtype() {
-      return DType.F32;
-    }
-  }
-
-  @ExtendWith(Pending.class)
-  static final class F16 extends Pictures {
-    @Override
-    DType dtype() {
-      return DType.F16;
-    }
-  }
-
-  @ExtendWith(Pending.class)
-  static final class Bf16 extends Pictures {
-    @Override
-    DType dtype() {
-      return DType.BF16;
     }
   }
 }

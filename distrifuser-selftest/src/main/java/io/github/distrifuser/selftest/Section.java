@@ -20,23 +20,22 @@ record Section(String name, @Nullable Class<?> suite, DType dtype, int size) {
   /** All sections, in the order in which they run. */
   static List<Section> all(boolean quick, BenchmarkModel model) {
     List<Section> all = new ArrayList<>();
-    add(all, "operators", quick, Operators.F32.class, Operators.F16.class, Operators.Bf16.class);
-    add(all, "models", quick, Models.F32.class, Models.F16.class, Models.Bf16.class);
-    add(all, "pipelines", quick, Pictures.F32.class, Pictures.F16.class, Pictures.Bf16.class);
+    add(all, "operators", quick, Operators.class);
+    add(all, "models", quick, Models.class);
+    add(all, "pipelines", quick, Pictures.class);
     all.add(of("ranks", DType.F32, Ranks.class));
-    add(all, "memory", quick, Memory.F32.class, Memory.F16.class, Memory.Bf16.class);
+    add(all, "memory", quick, Memory.class);
     for (int size : model.sizes(quick)) {
       all.add(new Section(BENCHMARK + size, null, DType.F16, size));
     }
     return all;
   }
 
-  private static void add(
-      List<Section> all, String kind, boolean quick, Class<?> f32, Class<?> f16, Class<?> bf16) {
-    all.add(of(kind, DType.F32, f32));
-    all.add(of(kind, DType.F16, f16));
+  private static void add(List<Section> all, String kind, boolean quick, Class<?> suite) {
+    all.add(of(kind, DType.F32, suite));
+    all.add(of(kind, DType.F16, suite));
     if (!quick) {
-      all.add(of(kind, DType.BF16, bf16));
+      all.add(of(kind, DType.BF16, suite));
     }
   }
 

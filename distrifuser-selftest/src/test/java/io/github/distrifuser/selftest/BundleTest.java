@@ -189,18 +189,24 @@ class BundleTest {
     assertTrue(e.out.contains(text.strip()), e.out);
   }
 
-  @Test
-  void aLaunchThatIsRefusedFailsItsCaseAndNoOther() throws Exception {
-    Path file = WORK.resolve("refused.json");
+  /** The models' cases on a device with a fault at a kernel's n-th launch. */
+  private static Ended failing(String fault, int launch, Path report) throws Exception {
     Ended e =
         selfTest(
-            Map.of("STANDIN_REFUSE_LAUNCH", "1"),
+            Map.of(fault, Integer.toString(launch)),
             "--quick",
             "--only",
             "models_float32",
             "--report",
-            file.toString());
+            report.toString());
     assertEquals(1, e.status, e.out + e.err);
+    return e;
+  }
+
+  @Test
+  void aLaunchThatIsRefusedFailsItsCaseAndNoOther() throws Exception {
+    Path file = WORK.resolve("refused.json");
+    Ended e = failing("STANDIN_REFUSE_LAUNCH", 1, file);
     JsonNode r = json(file);
     assertFalse(r.get("passed").asBoolean());
     assertEquals(1, r.get("failures").size(), e.out);
@@ -216,15 +222,7 @@ class BundleTest {
   @Test
   void aDeviceThatIsLostFailsACaseOfEachProcessAndTheOthersGoOn() throws Exception {
     Path file = WORK.resolve("lost.json");
-    Ended e =
-        selfTest(
-            Map.of("STANDIN_FAIL_LAUNCH", "400"),
-            "--quick",
-            "--only",
-            "models_float32",
-            "--report",
-            file.toString());
-    assertEquals(1, e.status, e.out + e.err);
+    Ended e = failing("STANDIN_FAIL_LAUNCH", 400, file);
     JsonNode section = json(file).at("/sections/0");
     assertTrue(section.get("failed").asInt() > 0, e.out);
     assertTrue(section.get("passed").asInt() > 0, "new processes go on: " + e.out);

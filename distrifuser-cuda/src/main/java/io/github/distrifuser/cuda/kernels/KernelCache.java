@@ -119,16 +119,10 @@ public final class KernelCache {
   private void write(Path file, byte[] cubin) {
     try {
       Files.createDirectories(folder);
-      AtomicFiles.write(
-          file,
-          out -> {
-            for (byte[] part : new byte[][] {sha256().digest(cubin), cubin}) {
-              ByteBuffer b = ByteBuffer.wrap(part);
-              while (b.hasRemaining()) {
-                out.write(b);
-              }
-            }
-          });
+      byte[] digest = sha256().digest(cubin);
+      byte[] all = Arrays.copyOf(digest, DIGEST + cubin.length);
+      System.arraycopy(cubin, 0, all, DIGEST, cubin.length);
+      AtomicFiles.write(file, all);
     } catch (IOException e) {
       if (!warned) {
         warned = true;

@@ -51,22 +51,39 @@ final class StandinBuild {
    * @param versioned whether imports carry its name as their version
    * @param prefix of the imports, where they have no version
    * @param status what undefined functions return
-   * @param source file of src/test/cpp/standin, or empty
+   * @param sources files of src/test/cpp/standin
    */
   private record Library(
-      String name, String bindings, boolean versioned, String prefix, int status, String source) {}
+      String name,
+      String bindings,
+      boolean versioned,
+      String prefix,
+      int status,
+      List<String> sources) {}
 
   private static final List<Library> LIBRARIES =
       List.of(
-          new Library("libcuda.so.1", "libjnicudart.so", false, "cu[A-Z]", 801, "driver.cpp"),
-          new Library("libcudart.so.13", "libjnicudart.so", true, "", 801, "runtime.cpp"),
-          new Library("libcublas.so.13", "libjnicublas.so", true, "", 15, ""),
-          new Library("libcublasLt.so.13", "libjnicublas.so", true, "", 15, "cublaslt.cpp"),
-          new Library("libcudnn_graph.so.9", "libjnicudnn.so", true, "", 3000, "cudnn.cpp"),
-          new Library("libcudnn_ops.so.9", "libjnicudnn.so", true, "", 3000, ""),
-          new Library("libcudnn_cnn.so.9", "libjnicudnn.so", true, "", 3000, ""),
-          new Library("libcudnn_adv.so.9", "libjnicudnn.so", true, "", 3000, ""),
-          new Library("libnccl.so.2", "libjninccl.so", false, "p?nccl[A-Z]", 3, "nccl.cpp"));
+          new Library("libcuda.so.1", "libjnicudart.so", false, "cu[A-Z]", 801, List.of("driver")),
+          new Library("libcudart.so.13", "libjnicudart.so", true, "", 801, List.of("runtime")),
+          new Library("libcublas.so.13", "libjnicublas.so", true, "", 15, List.of()),
+          new Library("libcublasLt.so.13", "libjnicublas.so", true, "", 15, List.of("cublaslt")),
+          new Library(
+              "libcudnn_graph.so.9",
+              "libjnicudnn.so",
+              true,
+              "",
+              3000,
+              List.of("cudnn", "cudnn_graph", "cudnn_run")),
+          new Library("libcudnn_ops.so.9", "libjnicudnn.so", true, "", 3000, List.of()),
+          new Library("libcudnn_cnn.so.9", "libjnicudnn.so", true, "", 3000, List.of()),
+          new Library("libcudnn_adv.so.9", "libjnicudnn.so", true, "", 3000, List.of()),
+          new Library(
+              "libnccl.so.2",
+              "libjninccl.so",
+              false,
+              "p?nccl[A-Z]",
+              3,
+              List.of("nccl", "nccl_messages")));
 
   /** Builds what is not built yet and puts it into {@link #FOLDER}. */
   static void build() {
@@ -93,7 +110,8 @@ final class StandinBuild {
     try {
       Library l = LIBRARIES.get(0);
       Files.createDirectories(WORK);
-      Path defaults = defaults(new Library(l.name, l.bindings, false, l.prefix, NO_DEVICE, ""));
+      Path defaults =
+          defaults(new Library(l.name, l.bindings, false, l.prefix, NO_DEVICE, List.of()));
       List<Unit> units =
           List.of(new Unit(defaults, DEFAULTS), new Unit(SOURCES.resolve("nodevice.c"), DEFAULTS));
       return NativeBuild.build(
@@ -134,9 +152,8 @@ final class StandinBuild {
   private static Path library(Library l, Path core) throws IOException {
     List<Unit> units = new ArrayList<>();
     units.add(new Unit(defaults(l), DEFAULTS));
-    if (!l.source.isEmpty()) {
-      units.add(new Unit(SOURCES.resolve(l.source), options("hidden")));
-    }
+    l.sources.forEach(
+        file -> units.add(new Unit(SOURCES.resolve(file + ".cpp"), options("hidden"))));
     List<String> link =
         new ArrayList<>(
             List.of(
