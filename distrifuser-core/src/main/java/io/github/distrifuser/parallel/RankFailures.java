@@ -7,7 +7,7 @@ import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /** What went wrong on which of several ranks, and which of it to tell. */
-final class RankFailures {
+public final class RankFailures {
   private final int ranks;
   private final List<Failure> failures = new ArrayList<>();
 
@@ -17,11 +17,13 @@ final class RankFailures {
     }
   }
 
-  RankFailures(int ranks) {
+  /** Of so many ranks; nothing has gone wrong yet. */
+  public RankFailures(int ranks) {
     this.ranks = ranks;
   }
 
-  void add(int rank, Throwable cause) {
+  /** A rank has failed. */
+  public void add(int rank, Throwable cause) {
     failures.add(new Failure(rank, cause));
   }
 
@@ -34,8 +36,9 @@ final class RankFailures {
    * argument, else named by its rank. What ranks say of each other counts least.
    *
    * @param doing what the ranks were doing
+   * @throws CommException naming the rank
    */
-  void rethrow(String doing) {
+  public void rethrow(String doing) {
     Failure first = first();
     if (first == null) {
       return;

@@ -3,12 +3,13 @@ package io.github.distrifuser.plan;
 import io.github.distrifuser.backend.BackendOptions;
 import io.github.distrifuser.backend.BackendProvider;
 import io.github.distrifuser.backend.Backends;
+import io.github.distrifuser.comm.CommException;
 import io.github.distrifuser.weights.StateDict;
 import java.util.Collection;
+import java.util.HashMap;
 import java.util.Map;
-import java.util.NavigableMap;
 import java.util.OptionalDouble;
-import java.util.TreeMap;
+import java.util.Set;
 import java.util.TreeSet;
 
 /**
@@ -19,7 +20,7 @@ import java.util.TreeSet;
  */
 public final class Calibration {
   private final LoopbackProbe.Costs messages;
-  private final NavigableMap<Integer, ResumingDevice> byRanks = new TreeMap<>();
+  private final Map<Integer, DeviceModel> byRanks = new HashMap<>();
 
   private Calibration(LoopbackProbe.Costs messages) {
     this.messages = messages;
@@ -27,23 +28,26 @@ public final class Calibration {
 
   /**
    * Measures for ranks that divide the cores among themselves, as the launcher makes them. Takes as
-   * much memory as they do. Of more than two ranks a core, as many are played.
+   * much memory as they do. At most two ranks a core are played; where that is not all, nothing is
+   * fitted.
    *
    * @param planner of the generation
    * @param source what messages call the model
    * @param ranks numbers of ranks that will be asked for; one is always among them
    * @throws IllegalArgumentException where the picture cannot be divided so
    * @throws IllegalStateException where no backend computes on CPUs
+   * @throws CommException naming the rank that failed
    */
   public static Calibration run(Planner planner, String source, Collection<Integer> ranks) {
     BackendProvider provider = Backends.choose("cpu");
     BackendOptions one = new BackendOptions(planner.workload().dtype(), 1, 0);
     Calibration c = new Calibration(LoopbackProbe.measure(() -> provider.create(one)));
     StateDict weights = StateDict.random(source, 0);
-    TreeSet<Integer> all = new TreeSet<>(ranks);
+    int cores = Runtime.getRuntime().availableProcessors();
+    Set<Integer> all = new TreeSet<>(ranks);
     all.add(1);
     for (int n : all) {
-      c.add(planner, n, new PlayedRanks(planner.workload(), provider, weights, n));
+      c.add(planner, n, new PlayedRanks(planner.workload(), provider, weights, n, cores));
     }
     return c;
   }
@@ -58,13 +62,7 @@ public final class Calibration {
         ranks,
         exchanging.isPresent()
             ? ResumingDevice.fit(planner, ranks, device, link(), exchanging.getAsDouble())
-            : new ResumingDevice(device, resumeSecondsLikeFewer(ranks)));
-  }
-
-  /** Where not all ranks were played: more that share a core wait longer for it. */
-  private double resumeSecondsLikeFewer(int ranks) {
-    Map.Entry<Integer, ResumingDevice> most = byRanks.lastEntry();
-    return most == null ? 0 : most.getValue().resumeSeconds() * ranks / most.getKey();
+            : device);
   }
 
   /** A rank's share of this machine where there are so many. */

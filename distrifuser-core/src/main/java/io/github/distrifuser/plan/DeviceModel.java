@@ -17,7 +17,10 @@ public interface DeviceModel {
    */
   double seconds(RankEvent.Post post);
 
-  /** Seconds from when what a rank waits for is there until it computes again. */
+  /**
+   * Seconds from when what a rank waits for is there until it goes on, during which it computes
+   * nothing.
+   */
   double resumeSeconds();
 
   /** How many ranks compute at full speed at a time; more share the time. */

@@ -1,5 +1,6 @@
 package io.github.distrifuser.plan;
 
+import io.github.distrifuser.comm.CommException;
 import io.github.distrifuser.comm.Communicator;
 import io.github.distrifuser.comm.RankEnvironment;
 import io.github.distrifuser.comm.tcp.TcpCommunicators;
@@ -34,7 +35,11 @@ record LoopbackWorld(int size, int port, String secret) {
     }
   }
 
-  /** Returns when all ranks have called it; each from its own thread. */
+  /**
+   * Returns when all ranks have called it, each from its own thread.
+   *
+   * @throws CommException naming the rank that did not come, or where the port is taken
+   */
   Communicator connect(int rank) {
     RankEnvironment env =
         new RankEnvironment(

@@ -10,8 +10,8 @@ import java.util.function.IntFunction;
 public final class Planner {
   private static final int HALVINGS = 60;
 
-  /** Of so many synchronous steps beyond the first, the last is like all others. */
-  private static final int SYNCHRONOUS = 2;
+  /** A synchronous step that is like all after it. */
+  private static final int SYNCHRONOUS_STEP = 2;
 
   private final Workload workload;
   private final Map<Integer, List<RankRecording>> recordings = new ConcurrentHashMap<>();
@@ -58,14 +58,14 @@ public final class Planner {
     Workload synchronous =
         new Workload(
             workload.unet(),
-            workload.config().toBuilder().warmupSteps(SYNCHRONOUS).build(),
+            workload.config().toBuilder().warmupSteps(SYNCHRONOUS_STEP).build(),
             workload.latentFactor(),
             workload.images(),
             workload.dtype(),
-            SYNCHRONOUS + 1);
+            SYNCHRONOUS_STEP + 1);
     return Simulation.run(synchronous, recordings(ranks), device, link)
         .stepSeconds()
-        .get(SYNCHRONOUS);
+        .get(SYNCHRONOUS_STEP);
   }
 
   /**

@@ -9,6 +9,7 @@ import io.github.distrifuser.models.Denoiser;
 import io.github.distrifuser.nn.WeightStore;
 import io.github.distrifuser.parallel.Denoisers;
 import io.github.distrifuser.parallel.DistriConfig;
+import io.github.distrifuser.parallel.RankFailures;
 import io.github.distrifuser.tensor.NdArray;
 import io.github.distrifuser.weights.StateDict;
 import java.time.Duration;
@@ -20,6 +21,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.Phaser;
 import java.util.stream.IntStream;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Ranks that compute side by side in threads of this JVM, each with its part of the picture, its
@@ -34,11 +36,14 @@ final class PlayedRanks {
    */
   private static final int UNTIMED_ALONE = 4;
 
-  /** The synchronous one in which all is planned. */
-  private static final int SYNCHRONOUS = 1;
+  /** The synchronous one in which all has been planned. */
+  private static final int SYNCHRONOUS_STEP = 1;
 
   /** The first plans. */
   private static final int UNTIMED_TOGETHER = 2;
+
+  /** Once they meet before they connect. */
+  private static final int MEETING = 1;
 
   /** At most; the one of median duration is taken. */
   private static final int TIMED = 9;
@@ -46,7 +51,7 @@ final class PlayedRanks {
   /** After so long, no other step is timed. */
   private static final Duration ENOUGH = Duration.ofSeconds(20);
 
-  /** Of more ranks than so many a core, as many are played. */
+  /** At most so many are played. */
   private static final int RANKS_PER_CORE = 2;
 
   private final Workload workload;
@@ -55,10 +60,10 @@ final class PlayedRanks {
   private final int ranks;
   private final int side;
   private final BackendOptions share;
-  private final LoopbackWorld world;
-  private final Phaser alone;
-  private final Phaser together;
+  private final Phaser paceAlone;
+  private final Phaser paceTogether;
   private final List<Played> played;
+  private @Nullable LoopbackWorld world;
 
   /** One rank's step: its operators where they were timed, and how long all of it took. */
   private record Step(List<OperatorTimer.Sample> samples, double seconds) {}
@@ -71,27 +76,46 @@ final class PlayedRanks {
    *
    * @param dict weights of the model
    * @param ranks into how many the picture is divided
+   * @param cores which they share
    * @throws IllegalArgumentException where the picture cannot be divided so
+   * @throws CommException naming the rank that failed
    */
-  PlayedRanks(Workload workload, BackendProvider provider, StateDict dict, int ranks) {
-    int cores = Runtime.getRuntime().availableProcessors();
+  PlayedRanks(Workload workload, BackendProvider provider, StateDict dict, int ranks, int cores) {
     this.workload = workload;
     this.provider = provider;
     this.dict = dict;
     this.ranks = ranks;
     this.side = Math.min(ranks, RANKS_PER_CORE * cores);
     this.share = new BackendOptions(workload.dtype(), Math.max(1, cores / ranks), 0);
-    this.world = LoopbackWorld.of(ranks);
-    this.alone = pace(side, UNTIMED_ALONE);
-    this.together = pace(side, UNTIMED_TOGETHER);
-    List<CompletableFuture<Played>> started =
-        IntStream.range(0, side)
-            .mapToObj(
-                rank ->
-                    CompletableFuture.supplyAsync(
-                        () -> play(rank), r -> new Thread(r, "distrifuser-calibration").start()))
-            .toList();
-    this.played = join(started);
+    this.paceAlone = pace(side, UNTIMED_ALONE);
+    this.paceTogether = pace(side, MEETING + UNTIMED_TOGETHER);
+    this.played = playAll();
+  }
+
+  private List<Played> playAll() {
+    List<CompletableFuture<Played>> started = new ArrayList<>();
+    for (int i = 0; i < side; i++) {
+      int rank = i;
+      started.add(
+          CompletableFuture.supplyAsync(
+              () -> play(rank),
+              task -> {
+                Thread t = new Thread(task, "distrifuser-calibration");
+                t.setDaemon(true); // where not all can be started, the others wait
+                t.start();
+              }));
+    }
+    RankFailures failures = new RankFailures(side);
+    List<Played> all = new ArrayList<>();
+    for (int i = 0; i < side; i++) {
+      try {
+        all.add(started.get(i).join());
+      } catch (CompletionException e) {
+        failures.add(i, e.getCause());
+      }
+    }
+    failures.rethrow("calibration");
+    return all;
   }
 
   /** How many were played. */
@@ -107,7 +131,7 @@ final class PlayedRanks {
 
   /** Operators of all ranks' synchronous step. */
   List<OperatorTimer.Sample> synchronous() {
-    return played.stream().flatMap(p -> p.alone.get(SYNCHRONOUS).samples.stream()).toList();
+    return played.stream().flatMap(p -> p.alone.get(SYNCHRONOUS_STEP).samples.stream()).toList();
   }
 
   /** Seconds of a steady step without a peer. */
@@ -115,7 +139,10 @@ final class PlayedRanks {
     return slowest(stepsAlone(), median(stepsAlone()));
   }
 
-  /** Seconds of a synchronous step with all that it exchanges; empty where not all were played. */
+  /**
+   * Seconds of a synchronous step with all that it exchanges; empty for one rank, and where not all
+   * were played.
+   */
   OptionalDouble exchangingSeconds() {
     List<List<Step>> steps = played.stream().map(Played::together).toList();
     return steps.get(0).isEmpty()
@@ -163,41 +190,19 @@ final class PlayedRanks {
     };
   }
 
-  /** What all ranks give. Where one fails, others fail for want of it: its own reason counts. */
-  private static <T> List<T> join(List<CompletableFuture<T>> ranks) {
-    List<T> all = new ArrayList<>();
-    Throwable failure = null;
-    for (CompletableFuture<T> rank : ranks) {
-      try {
-        all.add(rank.join());
-      } catch (CompletionException e) {
-        if (failure == null || failure instanceof CommException) {
-          failure = e.getCause();
-        }
-      }
-    }
-    if (failure instanceof Error e) {
-      throw e; // such as one of memory
-    }
-    if (failure != null) {
-      throw failure instanceof RuntimeException r ? r : new IllegalStateException(failure);
-    }
-    return all;
-  }
-
   private Played play(int rank) {
     try (Backend backend = provider.create(share);
         WeightStore weights = new WeightStore(dict)) {
-      List<Step> own = alone(backend, weights, rank);
-      boolean all = side == ranks && ranks > 1 && alone.getRegisteredParties() == side;
-      return new Played(own, all ? together(backend, weights, rank) : List.of());
+      List<Step> alone = playAlone(backend, weights, rank);
+      boolean exchanges = ranks > 1 && side == ranks;
+      return new Played(alone, exchanges ? playTogether(backend, weights, rank) : List.of());
     } finally {
-      alone.arriveAndDeregister(); // where it failed, the others need not wait
-      together.arriveAndDeregister();
+      paceAlone.arriveAndDeregister(); // where it failed, the others need not wait
+      paceTogether.arriveAndDeregister();
     }
   }
 
-  private List<Step> alone(Backend backend, WeightStore weights, int rank) {
+  private List<Step> playAlone(Backend backend, WeightStore weights, int rank) {
     OperatorTimer timer = new OperatorTimer(backend);
     Communicator nobody = new RecordingCommunicator(new StepRecorder(), ranks, rank);
     List<Step> all = new ArrayList<>();
@@ -206,7 +211,7 @@ final class PlayedRanks {
             workload.unet(), timer.backend(), weights, nobody, workload.recordedConfig())) {
       d.begin(workload.inputs());
       NdArray sample = workload.sample();
-      while (next(alone)) {
+      while (next(paceAlone)) {
         timer.beginStep();
         double seconds = step(d, sample);
         all.add(new Step(timer.samples(), seconds));
@@ -215,19 +220,30 @@ final class PlayedRanks {
     return all;
   }
 
-  private List<Step> together(Backend backend, WeightStore weights, int rank) {
+  private List<Step> playTogether(Backend backend, WeightStore weights, int rank) {
+    if (!next(paceTogether)) { // one has failed alone
+      return List.of();
+    }
     DistriConfig synchronous =
         workload.config().toBuilder().warmupSteps(UNTIMED_TOGETHER + TIMED).build();
     List<Step> all = new ArrayList<>();
-    try (Communicator others = world.connect(rank);
+    try (Communicator others = world().connect(rank);
         Denoiser d = Denoisers.of(workload.unet(), backend, weights, others, synchronous)) {
       d.begin(workload.inputs());
       NdArray sample = workload.sample();
-      while (next(together)) {
+      while (next(paceTogether)) {
         all.add(new Step(List.of(), step(d, sample)));
       }
     }
     return all;
+  }
+
+  /** Made when it is needed, for its port is not kept before. */
+  private synchronized LoopbackWorld world() {
+    if (world == null) {
+      world = LoopbackWorld.of(ranks);
+    }
+    return world;
   }
 
   /** Whether there is another step, once all have come to it. */

@@ -1,6 +1,8 @@
 package io.github.distrifuser.plan;
 
+import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.Deque;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -12,6 +14,7 @@ final class Simulation {
   private final SharedCores cores;
   private final SimulatedNetwork network;
   private final List<Player> players = new ArrayList<>();
+  private final Deque<Resume> resuming = new ArrayDeque<>();
   private double now;
 
   /**
@@ -68,9 +71,9 @@ final class Simulation {
       }
     }
 
-    void nextSegment(double delay) {
+    void nextSegment() {
       segment++;
-      cores.begin(rank, delay + current().seconds());
+      cores.begin(rank, current().seconds());
     }
 
     /** What was to be computed has been: posts, or waits, or ends the step. */
@@ -81,11 +84,11 @@ final class Simulation {
         nextStep();
       } else if (e instanceof RankEvent.Post p) {
         posted.get(step).add(network.post(rank, p, now));
-        nextSegment(0);
+        nextSegment();
       } else if (e instanceof RankEvent.Await a) {
         SimulatedNetwork.Operation o = posted.get(step - a.stepsBack()).get(a.post());
         if (o.isDone()) {
-          nextSegment(0);
+          nextSegment();
         } else {
           awaited = o;
           waitingSince = now;
@@ -96,11 +99,20 @@ final class Simulation {
     void done(SimulatedNetwork.Operation o) {
       if (o == awaited) {
         awaited = null;
-        waits[step] += now - waitingSince + resumeSeconds;
-        nextSegment(resumeSeconds);
+        resuming.add(new Resume(now + resumeSeconds, this));
       }
     }
+
+    void resume() {
+      waits[step] += now - waitingSince;
+      nextSegment();
+    }
   }
+
+  /**
+   * A rank that goes on. All take equally long to do so, so that the first to wait is the first.
+   */
+  private record Resume(double time, Player player) {}
 
   /** Plays a generation. */
   static Prediction run(
@@ -113,12 +125,16 @@ final class Simulation {
     while (true) {
       double computed = cores.nextEnd();
       double sent = network.nextEnd();
-      if (computed == Double.POSITIVE_INFINITY && sent == Double.POSITIVE_INFINITY) {
+      double resumed = resuming.isEmpty() ? Double.POSITIVE_INFINITY : resuming.peek().time;
+      double next = Math.min(resumed, Math.min(sent, computed));
+      if (next == Double.POSITIVE_INFINITY) {
         break;
       }
-      now = Math.min(computed, sent);
+      now = next;
       cores.advance(now);
-      if (sent <= computed) {
+      if (resumed == now) {
+        resuming.remove().player.resume();
+      } else if (sent == now) {
         SimulatedNetwork.Operation o = network.end();
         players.get(o.rank).done(o);
       } else {

@@ -96,11 +96,25 @@ class SimulationTest {
             1,
             new Device(Double.POSITIVE_INFINITY, 0.25),
             LINK,
-            List.of(compute(2), exchange(1, 10, 20), new Await(0, 0), compute(1)),
-            List.of(compute(2), exchange(0, 20, 10), compute(9), new Await(0, 0), compute(1)));
-    assertEquals(12, p.latency(), EPS, "the second did not wait");
+            List.of(compute(2), exchange(1, 10, 20), new Await(0, 0), compute(9)),
+            List.of(compute(2), exchange(0, 20, 10), compute(3), new Await(0, 0), compute(1)));
+    // 2 s, 20 bytes at 10 a second, half a second of latency, a quarter to go on, 9 s
+    assertEquals(13.75, p.latency(), EPS);
     assertEquals(2.75, p.perRank().get(0).waitSecondsPerStep(), EPS);
     assertEquals(0, p.perRank().get(1).waitSecondsPerStep(), EPS);
+  }
+
+  @Test
+  void whoIsAboutToGoOnLeavesTheCoreToOthers() {
+    Prediction p =
+        play(
+            1,
+            new Device(1, 0.25),
+            LINK,
+            List.of(compute(2), exchange(1, 10, 20), new Await(0, 0), compute(1)),
+            List.of(compute(2), exchange(0, 20, 10), compute(10), new Await(0, 0)));
+    assertEquals(15, p.latency(), EPS, "all the work, for the core never rests");
+    assertEquals(2.75, p.perRank().get(0).waitSecondsPerStep(), EPS);
   }
 
   @Test

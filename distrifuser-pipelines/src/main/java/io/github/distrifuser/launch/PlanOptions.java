@@ -46,8 +46,8 @@ final class PlanOptions extends WorkloadOptions {
   @Option(
       names = "--calibrate",
       description =
-          "plan for the CPUs of this machine: plays each number of ranks here for a few steps, which"
-              + " takes as much memory as they do")
+          "plan for the CPUs of this machine: plays each number of ranks, at most two a core, here for"
+              + " a few steps, which takes as much memory as they do")
   boolean calibrate;
 
   @Option(names = "--report", description = "JSON of the table")

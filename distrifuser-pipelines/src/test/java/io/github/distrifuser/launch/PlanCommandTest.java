@@ -86,7 +86,14 @@ class PlanCommandTest {
     Path file = folder.resolve("plan.json");
     Outcome o =
         planSmall(
-            "--calibrate", "--image_size", "64", "--ranks", "1,2", "--report", file.toString());
+            "--calibrate",
+            "--no_split_batch",
+            "--image_size",
+            "64",
+            "--ranks",
+            "1,2",
+            "--report",
+            file.toString());
     assertEquals(0, o.status, o.err);
     ObjectNode report = JsonReports.read(file);
     assertEquals("cpu", report.get("device").asText());

@@ -5,6 +5,8 @@ import io.github.distrifuser.cuda.CudaEnvironment;
 import io.github.distrifuser.tensor.DType;
 import java.nio.file.Path;
 import java.util.Map;
+import java.util.Objects;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The main of a section's process. Arguments: the section's name, whether the self-test is quick,
@@ -18,7 +20,7 @@ public final class Child {
   static final int NO_DEVICE = 2;
 
   private static boolean quick;
-  private static DType dtype = DType.F32;
+  private static @Nullable DType dtype;
 
   private Child() {}
 
@@ -29,7 +31,7 @@ public final class Child {
 
   /** The section's type of activations. */
   static DType dtype() {
-    return dtype;
+    return Objects.requireNonNull(dtype, "no section runs in this process");
   }
 
   public static void main(String[] args) {
