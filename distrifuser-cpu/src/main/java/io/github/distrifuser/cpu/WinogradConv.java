@@ -33,7 +33,7 @@ final class WinogradConv {
   private static final int FEWEST_TILES = 128;
 
   /** Output channels are done in parts where transformed filters would take more memory. */
-  private static final long FILTER_BYTES = 128L << 20;
+  private static final long FILTER_BYTES = 64L << 20;
 
   /** Parts of output channels are multiples of this. */
   private static final int CHUNK = 64;
@@ -51,13 +51,13 @@ final class WinogradConv {
   private static final int FEWEST_PIXELS = 1024;
 
   /** The same where filters are transformed in each call. */
-  private static final int FEWEST_PIXELS_UNKEPT = 8192;
+  private static final int FEWEST_PIXELS_UNKEPT = 2048;
 
   /** Largest transformed filters that are kept, in bytes: those of 960 to 320 channels are. */
   private static final long LARGEST_KEPT = 48L << 20;
 
   /** Bytes of transformed filters that are kept for a rank. */
-  private static final long KEPT_BYTES = 256L << 20;
+  private static final long KEPT_BYTES = 192L << 20;
 
   private final DnnContext context;
   private final AtomicLong budget = new AtomicLong(KEPT_BYTES);
