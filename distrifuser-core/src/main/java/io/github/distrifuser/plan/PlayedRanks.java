@@ -49,7 +49,7 @@ final class PlayedRanks {
   private static final int TIMED = 9;
 
   /** After so long, no other step is timed. */
-  private static final Duration ENOUGH = Duration.ofSeconds(20);
+  private static final Duration ENOUGH = Duration.ofSeconds(30);
 
   /** At most so many are played. */
   private static final int RANKS_PER_CORE = 2;
