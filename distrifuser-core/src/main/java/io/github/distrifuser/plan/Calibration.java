@@ -47,7 +47,7 @@ public final class Calibration {
     Set<Integer> all = new TreeSet<>(ranks);
     all.add(1);
     for (int n : all) {
-      c.add(planner, n, new PlayedRanks(planner.workload(), provider, weights, n, cores));
+      c.add(planner, n, new PlayedRanks(planner.workload(), provider::create, weights, n, cores));
     }
     return c;
   }

@@ -2,7 +2,6 @@ package io.github.distrifuser.plan;
 
 import io.github.distrifuser.backend.Backend;
 import io.github.distrifuser.backend.BackendOptions;
-import io.github.distrifuser.backend.BackendProvider;
 import io.github.distrifuser.comm.CommException;
 import io.github.distrifuser.comm.Communicator;
 import io.github.distrifuser.models.Denoiser;
@@ -20,6 +19,7 @@ import java.util.OptionalDouble;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.Phaser;
+import java.util.function.Function;
 import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 
@@ -55,7 +55,7 @@ final class PlayedRanks {
   private static final int RANKS_PER_CORE = 2;
 
   private final Workload workload;
-  private final BackendProvider provider;
+  private final Function<BackendOptions, Backend> backends;
   private final StateDict dict;
   private final int ranks;
   private final int side;
@@ -74,15 +74,21 @@ final class PlayedRanks {
   /**
    * Plays.
    *
+   * @param backends makes each rank's
    * @param dict weights of the model
    * @param ranks into how many the picture is divided
    * @param cores which they share
    * @throws IllegalArgumentException where the picture cannot be divided so
    * @throws CommException naming the rank that failed
    */
-  PlayedRanks(Workload workload, BackendProvider provider, StateDict dict, int ranks, int cores) {
+  PlayedRanks(
+      Workload workload,
+      Function<BackendOptions, Backend> backends,
+      StateDict dict,
+      int ranks,
+      int cores) {
     this.workload = workload;
-    this.provider = provider;
+    this.backends = backends;
     this.dict = dict;
     this.ranks = ranks;
     this.side = Math.min(ranks, RANKS_PER_CORE * cores);
@@ -191,7 +197,7 @@ final class PlayedRanks {
   }
 
   private Played play(int rank) {
-    try (Backend backend = provider.create(share);
+    try (Backend backend = backends.apply(share);
         WeightStore weights = new WeightStore(dict)) {
       List<Step> alone = playAlone(backend, weights, rank);
       boolean exchanges = ranks > 1 && side == ranks;

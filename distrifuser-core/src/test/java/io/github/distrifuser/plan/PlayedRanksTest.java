@@ -7,15 +7,14 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.github.distrifuser.backend.Backend;
 import io.github.distrifuser.backend.BackendOptions;
-import io.github.distrifuser.backend.BackendProvider;
-import io.github.distrifuser.backend.reference.ReferenceBackendProvider;
+import io.github.distrifuser.backend.reference.ReferenceBackend;
 import io.github.distrifuser.comm.CommException;
 import io.github.distrifuser.parallel.DistriConfig;
 import io.github.distrifuser.parallel.Fixtures;
 import io.github.distrifuser.parallel.Parallelism;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicInteger;
-import org.jspecify.annotations.Nullable;
+import java.util.function.Function;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -25,54 +24,18 @@ import org.junit.jupiter.params.provider.EnumSource;
 class PlayedRanksTest {
   private static final int ROWS = 16;
 
-  /** Has one device and no other. */
-  private record OneBackend(BackendProvider provider, AtomicInteger created)
-      implements BackendProvider {
-    @Override
-    public String name() {
-      return provider.name();
-    }
-
-    @Override
-    public String deviceKind() {
-      return provider.deviceKind();
-    }
-
-    @Override
-    public int priority() {
-      return provider.priority();
-    }
-
-    @Override
-    public @Nullable String unavailableReason() {
-      return null;
-    }
-
-    @Override
-    public int deviceCount() {
-      return 1;
-    }
-
-    @Override
-    public Backend create(BackendOptions options) {
-      if (created.incrementAndGet() > 1) {
-        throw new IllegalStateException("no device left");
-      }
-      return provider.create(options);
-    }
-  }
-
   private static Workload workload(Parallelism parallelism) {
     return RecorderTest.workload(
         DistriConfig.builder().splitBatch(false).parallelism(parallelism), ROWS);
   }
 
-  private static PlayedRanks play(BackendProvider provider, Workload w, int ranks, int cores) {
-    return new PlayedRanks(w, provider, Fixtures.weights(7), ranks, cores);
+  private static PlayedRanks play(
+      Function<BackendOptions, Backend> backends, Workload w, int ranks, int cores) {
+    return new PlayedRanks(w, backends, Fixtures.weights(7), ranks, cores);
   }
 
   private static PlayedRanks play(Workload w, int ranks, int cores) {
-    return play(new ReferenceBackendProvider(), w, ranks, cores);
+    return play(ReferenceBackend::new, w, ranks, cores);
   }
 
   /** Reads are timed with what lies between operators. */
@@ -117,7 +80,14 @@ class PlayedRanksTest {
   /** Its reason counts, and not that others had to end for want of it. */
   @Test
   void aRankThatFailsIsNamed() {
-    BackendProvider second = new OneBackend(new ReferenceBackendProvider(), new AtomicInteger());
+    AtomicInteger created = new AtomicInteger();
+    Function<BackendOptions, Backend> second =
+        options -> {
+          if (created.incrementAndGet() > 1) {
+            throw new IllegalStateException("no device left");
+          }
+          return new ReferenceBackend(options);
+        };
     CommException e =
         assertThrows(CommException.class, () -> play(second, workload(Parallelism.PATCH), 2, 2));
     assertTrue(
