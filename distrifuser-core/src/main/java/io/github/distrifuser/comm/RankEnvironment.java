@@ -45,6 +45,9 @@ public record RankEnvironment(
   /** How long a rank may be silent where DISTRIFUSER_HANG_SECONDS says nothing. */
   public static final Duration DEFAULT_HANG = Duration.ofSeconds(40);
 
+  /** What {@link #positive} wants where nothing more is to be said. */
+  public static final String WHOLE_NUMBER = "a positive whole number";
+
   static final int MOST_RANKS = 65536;
 
   /**
@@ -96,16 +99,17 @@ public record RankEnvironment(
 
   /** CPU threads of each rank, as the launcher sets them; 0 where it does not. */
   public static int threads(Map<String, String> env) {
-    return positive(env, "DISTRIFUSER_THREADS", 0);
+    return positive(env, "DISTRIFUSER_THREADS", WHOLE_NUMBER, 0);
   }
 
   /**
    * A variable's positive whole number.
    *
+   * @param wanted what the message says it must be
    * @param otherwise where it is not set, or empty
    * @throws IllegalArgumentException naming the variable where it is anything else
    */
-  public static int positive(Map<String, String> env, String name, int otherwise) {
+  public static int positive(Map<String, String> env, String name, String wanted, int otherwise) {
     String value = env.get(name);
     if (value == null || value.isEmpty()) {
       return otherwise;
@@ -117,10 +121,9 @@ public record RankEnvironment(
       }
     } catch (NumberFormatException e) {
       throw new IllegalArgumentException(
-          name + " must be a positive whole number, found '" + value + "'", e);
+          name + " must be " + wanted + ", found '" + value + "'", e);
     }
-    throw new IllegalArgumentException(
-        name + " must be a positive whole number, found '" + value + "'");
+    throw new IllegalArgumentException(name + " must be " + wanted + ", found '" + value + "'");
   }
 
   /** Everything but the secret. */

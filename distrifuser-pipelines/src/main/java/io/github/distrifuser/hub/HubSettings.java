@@ -1,5 +1,6 @@
 package io.github.distrifuser.hub;
 
+import io.github.distrifuser.comm.RankEnvironment;
 import java.io.IOException;
 import java.net.URI;
 import java.nio.file.Files;
@@ -71,7 +72,12 @@ public record HubSettings(
         cache.toAbsolutePath().normalize(),
         token,
         offline,
-        Duration.ofSeconds(seconds(env, "HF_HUB_DOWNLOAD_TIMEOUT", DEFAULT_STALL_SECONDS)),
+        Duration.ofSeconds(
+            RankEnvironment.positive(
+                env,
+                "HF_HUB_DOWNLOAD_TIMEOUT",
+                "a positive number of seconds",
+                DEFAULT_STALL_SECONDS)),
         Duration.ofSeconds(1));
   }
 
@@ -153,24 +159,6 @@ public record HubSettings(
   private static boolean isTrue(Map<String, String> env, String name) {
     String value = get(env, name);
     return value != null && TRUE.contains(value.toUpperCase(Locale.ROOT));
-  }
-
-  private static int seconds(Map<String, String> env, String name, int otherwise) {
-    String value = get(env, name);
-    if (value == null) {
-      return otherwise;
-    }
-    try {
-      int n = Integer.parseInt(value);
-      if (n > 0) {
-        return n;
-      }
-    } catch (NumberFormatException e) {
-      throw new IllegalArgumentException(
-          name + " must be a positive number of seconds, found '" + value + "'", e);
-    }
-    throw new IllegalArgumentException(
-        name + " must be a positive number of seconds, found '" + value + "'");
   }
 
   /** Without the token. */

@@ -46,7 +46,7 @@ record RankPlan(
     int threads =
         options.localRanks() > 1
             ? options.localRanks()
-            : RankEnvironment.positive(env, LOCAL_RANKS, 1);
+            : RankEnvironment.positive(env, LOCAL_RANKS, RankEnvironment.WHOLE_NUMBER, 1);
     RankEnvironment environment = threads > 1 ? RankEnvironment.alone() : RankEnvironment.of(env);
     int perRank = options.threads() > 0 ? options.threads() : RankEnvironment.threads(env);
     int here = Math.max(threads, environment.localWorldSize());
@@ -64,7 +64,9 @@ record RankPlan(
   }
 
   private static Duration startTimeout(Map<String, String> env) {
-    return Duration.ofSeconds(RankEnvironment.positive(env, START_SECONDS, DEFAULT_START_SECONDS));
+    return Duration.ofSeconds(
+        RankEnvironment.positive(
+            env, START_SECONDS, RankEnvironment.WHOLE_NUMBER, DEFAULT_START_SECONDS));
   }
 
   /** CPU threads of what one rank does alone: all that this process's ranks have together. */
