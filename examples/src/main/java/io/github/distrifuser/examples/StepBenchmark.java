@@ -27,24 +27,28 @@ import java.util.Map;
  *
  * <p>Arguments: model, side of the picture in pixels, sync mode, number of measured steps, and
  * milliseconds by which every message between processes is delayed (default 0), and {@code auto}
- * (default) or {@code off} for Winograd's convolutions. Ranks are what the launcher makes; {@code
- * scripts/bench/scaling} runs the comparison.
+ * (default) or {@code off} for Winograd's convolutions, and steps before the measured ones (default
+ * 2). Ranks are what the launcher makes; {@code scripts/bench/scaling} runs the comparison. JVMs
+ * compile during the first steps, ten and more of them where ranks share cores.
  */
 public final class StepBenchmark {
-  /** The synchronous steps, and the first asynchronous one, which plans nothing but warms up. */
-  private static final int NOT_MEASURED = 2;
+  /** The synchronous step, and the first asynchronous one. */
+  private static final int LEAST_WARM_UP = 2;
 
   private StepBenchmark() {}
 
   public static void main(String[] args) {
     if (args.length < 4) {
-      System.err.println("error: arguments: MODEL SIZE SYNC_MODE STEPS [DELAY_MS [auto|off]]");
+      System.err.println(
+          "error: arguments: MODEL SIZE SYNC_MODE STEPS [DELAY_MS [auto|off [WARM_UP]]]");
       System.exit(2);
     }
     int size = Integer.parseInt(args[1]);
     int steps = Integer.parseInt(args[3]);
     Winograd winograd =
         args.length > 5 ? Winograd.valueOf(args[5].toUpperCase(Locale.ROOT)) : Winograd.AUTO;
+    int warmUp =
+        Math.max(LEAST_WARM_UP, args.length > 6 ? Integer.parseInt(args[6]) : LEAST_WARM_UP);
     Duration delay = Duration.ofMillis(args.length > 4 ? Long.parseLong(args[4]) : 0);
     DistriConfig config =
         DistriConfig.builder()
@@ -63,13 +67,13 @@ public final class StepBenchmark {
                       .prompt("a lighthouse at dusk")
                       .height(size)
                       .width(size)
-                      .numInferenceSteps(NOT_MEASURED + steps)
+                      .numInferenceSteps(warmUp + steps)
                       .outputType(OutputType.LATENT)
                       .generator(new TorchGenerator(0))
                       .build())
               .report();
       if (p.rank() == 0) {
-        print(args[2], delay, p.worldSize(), p.parts().threadsPerRank(), r);
+        print(args[2], delay, p.worldSize(), p.parts().threadsPerRank(), warmUp, r);
       }
     }
   }
@@ -90,14 +94,14 @@ public final class StepBenchmark {
         .build();
   }
 
-  private static void print(String mode, Duration delay, int ranks, int threads, RunReport r) {
-    List<Double> measured = r.stepSeconds().subList(NOT_MEASURED, r.stepSeconds().size());
+  private static void print(
+      String mode, Duration delay, int ranks, int threads, int warmUp, RunReport r) {
+    List<Double> measured = r.stepSeconds().subList(warmUp, r.stepSeconds().size());
     double[] sorted = measured.stream().mapToDouble(Double::doubleValue).sorted().toArray();
     double sum = measured.stream().mapToDouble(Double::doubleValue).sum();
     double waited = 0;
     for (List<Double> rank : r.waitSecondsPerStep()) {
-      double w =
-          rank.subList(NOT_MEASURED, rank.size()).stream().mapToDouble(Double::doubleValue).sum();
+      double w = rank.subList(warmUp, rank.size()).stream().mapToDouble(Double::doubleValue).sum();
       waited = Math.max(waited, w);
     }
     System.out.printf(
