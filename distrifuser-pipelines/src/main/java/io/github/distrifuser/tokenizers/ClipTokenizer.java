@@ -73,8 +73,8 @@ public final class ClipTokenizer implements AutoCloseable {
   }
 
   /**
-   * Loads a tokenizer from vocab.json, merges.txt, tokenizer_config.json and
-   * special_tokens_map.json.
+   * Loads a tokenizer from vocab.json and merges.txt, or tokenizer.json where these are missing,
+   * and from tokenizer_config.json and special_tokens_map.json.
    *
    * @param component folder within the model, as in {@code tokenizer_2}
    * @throws WeightsException naming the file that is missing or malformed
@@ -85,17 +85,13 @@ public final class ClipTokenizer implements AutoCloseable {
         folder.exists(component + "/special_tokens_map.json")
             ? folder.readConfig(component + "/special_tokens_map.json")
             : config;
-    String vocabFile = component + "/vocab.json";
-    Map<String, Integer> vocab =
-        ClipTokenizerJson.vocabulary(vocabFile, folder.readBytes(vocabFile));
-    String mergesFile = component + "/merges.txt";
-    var merges = ClipTokenizerJson.merges(mergesFile, folder.readBytes(mergesFile), vocab);
+    ClipVocabulary vocabulary = ClipVocabulary.load(folder, component);
     Map<String, Integer> ids = new LinkedHashMap<>();
-    String bos = token(special, config, "bos_token", "<|startoftext|>", vocab, vocabFile, ids);
-    String eos = token(special, config, "eos_token", "<|endoftext|>", vocab, vocabFile, ids);
-    String unknown = token(special, config, "unk_token", eos, vocab, vocabFile, ids);
-    String pad = token(special, config, "pad_token", eos, vocab, vocabFile, ids);
-    byte[] json = ClipTokenizerJson.describe(vocab, merges, bos, eos, unknown, ids);
+    String bos = token(special, config, "bos_token", "<|startoftext|>", vocabulary, ids);
+    String eos = token(special, config, "eos_token", "<|endoftext|>", vocabulary, ids);
+    String unknown = token(special, config, "unk_token", eos, vocabulary, ids);
+    String pad = token(special, config, "pad_token", eos, vocabulary, ids);
+    byte[] json = ClipTokenizerJson.describe(vocabulary, bos, eos, unknown, ids);
     int length = config.getInt("model_max_length", 77);
     if (length < 2) {
       throw new WeightsException(config.source(), "model_max_length: too short: " + length);
@@ -118,8 +114,7 @@ public final class ClipTokenizer implements AutoCloseable {
       ModelConfig config,
       String key,
       String otherwise,
-      Map<String, Integer> vocab,
-      String vocabFile,
+      ClipVocabulary vocabulary,
       Map<String, Integer> ids) {
     ModelConfig c = special.has(key) ? special : config;
     String text = otherwise;
@@ -130,9 +125,10 @@ public final class ClipTokenizer implements AutoCloseable {
               ? s
               : c.getString(key);
     }
-    Integer id = vocab.get(text);
+    Integer id = vocabulary.ids().get(text);
     if (id == null) {
-      throw new WeightsException(vocabFile, "the " + key + " '" + text + "' is not in it");
+      throw new WeightsException(
+          vocabulary.source(), "the " + key + " '" + text + "' is not in it");
     }
     ids.put(text, id);
     return text;

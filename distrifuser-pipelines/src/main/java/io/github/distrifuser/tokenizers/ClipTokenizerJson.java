@@ -4,18 +4,12 @@ import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import io.github.distrifuser.weights.ModelConfig;
-import io.github.distrifuser.weights.WeightsException;
-import java.nio.charset.StandardCharsets;
-import java.util.ArrayList;
-import java.util.LinkedHashMap;
-import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 
 /**
- * Builds the description of CLIP's fast tokenizer from a model's vocab.json and merges.txt, in the
- * format of tokenizer.json, which these models do not carry.
+ * Builds the description of CLIP's fast tokenizer from a vocabulary, in the format of
+ * tokenizer.json, which most of these models do not carry.
  */
 final class ClipTokenizerJson {
   private static final JsonMapper JSON = new JsonMapper();
@@ -24,49 +18,13 @@ final class ClipTokenizerJson {
 
   private ClipTokenizerJson() {}
 
-  /** Token to id, as vocab.json has it. */
-  static Map<String, Integer> vocabulary(String source, byte[] json) {
-    ModelConfig c = ModelConfig.parse(source, json);
-    Map<String, Integer> vocab = new LinkedHashMap<>();
-    for (String token : c.keys()) {
-      vocab.put(token, c.getInt(token));
-    }
-    return vocab;
-  }
-
-  /** Pairs in order of merging, as merges.txt has them after its version line. */
-  static List<String[]> merges(String source, byte[] text, Map<String, Integer> vocab) {
-    List<String[]> merges = new ArrayList<>();
-    String[] lines = new String(text, StandardCharsets.UTF_8).split("\n");
-    for (int i = 0; i < lines.length; i++) {
-      String line = lines[i].strip();
-      if (line.isEmpty() || (i == 0 && line.startsWith("#version"))) {
-        continue;
-      }
-      String[] pair = line.split(" ");
-      if (pair.length != 2) {
-        throw new WeightsException(
-            source, "line " + (i + 1) + ": expected two tokens, found '" + line + "'");
-      }
-      for (String token : new String[] {pair[0], pair[1], pair[0] + pair[1]}) {
-        if (!vocab.containsKey(token)) {
-          throw new WeightsException(
-              source, "line " + (i + 1) + ": '" + token + "' is not in the vocabulary");
-        }
-      }
-      merges.add(pair);
-    }
-    return merges;
-  }
-
   /**
    * The description.
    *
    * @param special special tokens and their ids: begin, end, padding
    */
   static byte[] describe(
-      Map<String, Integer> vocab,
-      List<String[]> merges,
+      ClipVocabulary vocabulary,
       String bos,
       String eos,
       String unknown,
@@ -102,9 +60,9 @@ final class ClipTokenizerJson {
     model.put("end_of_word_suffix", "</w>");
     model.put("fuse_unk", false).put("byte_fallback", false).put("ignore_merges", false);
     ObjectNode tokens = model.putObject("vocab");
-    vocab.forEach(tokens::put);
+    vocabulary.ids().forEach(tokens::put);
     ArrayNode pairs = model.putArray("merges");
-    merges.forEach(p -> pairs.addArray().add(p[0]).add(p[1]));
+    vocabulary.merges().forEach(p -> pairs.addArray().add(p[0]).add(p[1]));
     try {
       return JSON.writeValueAsBytes(root);
     } catch (JsonProcessingException e) {
