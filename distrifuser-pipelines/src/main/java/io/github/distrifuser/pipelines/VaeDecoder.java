@@ -92,7 +92,7 @@ final class VaeDecoder implements AutoCloseable {
       List<Double> stds = config.latentsStd();
       boolean both = means != null && stds != null;
       float factor = both ? stds.get(c).floatValue() : 1;
-      float shift = (float) config.shiftFactor() + (both ? means.get(c).floatValue() : 0);
+      float shift = both ? means.get(c).floatValue() : 0;
       float scaling = (float) config.scalingFactor();
       for (int k = c * n; k < (c + 1) * n; k++) {
         out[k] = latents.data()[k] * factor / scaling + shift;

@@ -9,10 +9,10 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The keys of a VAE's config.json, in diffusers' terms.
+ * The keys of a VAE's config.json, in diffusers' terms; its shift_factor means nothing to the
+ * pipelines of SD and SDXL, there as here.
  *
  * @param scalingFactor what latents are divided by before decoding
- * @param shiftFactor what is added after that, or 0
  * @param latentsMean per-channel mean of latents, or null
  * @param latentsStd per-channel deviation of latents, or null
  * @param forceUpcast whether it overflows in float16 and must run in float32
@@ -27,7 +27,6 @@ public record AutoencoderKLConfig(
     int normNumGroups,
     Activation activation,
     double scalingFactor,
-    double shiftFactor,
     @Nullable List<Double> latentsMean,
     @Nullable List<Double> latentsStd,
     boolean forceUpcast,
@@ -70,7 +69,6 @@ public record AutoencoderKLConfig(
         groups,
         ConfigChecks.activation(c, "act_fn", "silu"),
         c.getDouble("scaling_factor", 0.18215),
-        c.getDouble("shift_factor", 0),
         c.optionalDoubles("latents_mean"),
         c.optionalDoubles("latents_std"),
         c.getBoolean("force_upcast", true),
