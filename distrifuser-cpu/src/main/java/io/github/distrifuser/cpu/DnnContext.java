@@ -30,7 +30,8 @@ final class DnnContext implements AutoCloseable {
     RESIDUAL,
     FILTERS,
     TILES,
-    TILE_PRODUCTS
+    TILE_PRODUCTS,
+    WIDENED
   }
 
   private final DType dtype;

@@ -1,5 +1,10 @@
 package io.github.distrifuser.cpu;
 
+import static org.bytedeco.dnnl.global.dnnl.DNNL_ARG_FROM;
+import static org.bytedeco.dnnl.global.dnnl.DNNL_ARG_TO;
+import static org.bytedeco.dnnl.global.dnnl.dnnl_reorder_primitive_desc_create;
+
+import io.github.distrifuser.tensor.DType;
 import io.github.distrifuser.tensor.Tensor;
 
 /**
@@ -14,11 +19,13 @@ final class GroupMoments {
 
   private static final int MAX_PIECES = 32;
 
-  private final Workers workers;
+  private final DnnContext context;
 
-  GroupMoments(Workers workers) {
-    this.workers = workers;
+  GroupMoments(DnnContext context) {
+    this.context = context;
   }
+
+  private record WidenKey(long elements, DType dtype) {}
 
   /**
    * Writes mean and variance of each group in turn.
@@ -43,14 +50,21 @@ final class GroupMoments {
         in.read(b * x.stride(0) + c, origins[b], c, n, scratch);
       }
     }
-    workers.run(
-        sums.length,
-        (i, own) -> {
-          int b = i / pieces;
-          long from = i % pieces * perPiece;
-          Piece p = new Piece(in, b * x.stride(0), channels, origins[b], own);
-          sums[i] = p.sum(from, Math.min(pixels, from + perPiece));
-        });
+    if (x.dtype() != DType.F32) {
+      for (int i = 0; i < context.threads(); i++) { // here, so that places don't depend on timing
+        widened(context.ofWorker(i), channels);
+      }
+    }
+    context
+        .workers()
+        .run(
+            sums.length,
+            (i, own) -> {
+              int b = i / pieces;
+              long from = i % pieces * perPiece;
+              Piece p = new Piece(x, b, channels, origins[b], own);
+              sums[i] = p.sum(from, Math.min(pixels, from + perPiece));
+            });
     float[] result = new float[2 * groups];
     for (int b = 0; b < batch; b++) {
       double[] total = sums[b * pieces];
@@ -68,24 +82,48 @@ final class GroupMoments {
     }
   }
 
+  private static SlabAllocator.Block widened(DnnContext own, int channels) {
+    long elements = (long) FLOAT_PIXELS * channels;
+    return own.scratch(DnnContext.Scratch.WIDENED, elements * Float.BYTES);
+  }
+
   /** Sums of one range of pixels. */
-  private record Piece(HostView in, long base, int channels, float[] origin, HostScratch scratch) {
+  private final class Piece {
+    private final Tensor x;
+    private final int entry;
+    private final int channels;
+    private final float[] origin;
+    private final HostScratch scratch;
+
+    Piece(Tensor x, int entry, int channels, float[] origin, HostScratch scratch) {
+      this.x = x;
+      this.entry = entry;
+      this.channels = channels;
+      this.origin = origin;
+      this.scratch = scratch;
+    }
 
     /** For each channel the sum of distances from the origin, then that of their squares. */
     double[] sum(long from, long to) {
       double[] total = new double[2 * channels];
       float[] s1 = new float[Math.min(channels, HostScratch.BLOCK)];
       float[] s2 = new float[s1.length];
-      for (int c0 = 0; c0 < channels; c0 += HostScratch.BLOCK) {
-        int width = Math.min(HostScratch.BLOCK, channels - c0);
-        float[] o = new float[width];
-        System.arraycopy(origin, c0, o, 0, width);
-        for (long p = from; p < to; ) {
-          long end = Math.min(to, p + FLOAT_PIXELS);
+      float[] o = new float[s1.length];
+      for (long p = from; p < to; p += FLOAT_PIXELS) {
+        int n = (int) Math.min(to - p, FLOAT_PIXELS);
+        long first = entry * x.stride(0) + p * channels;
+        HostView in = HostView.of(x);
+        if (x.dtype() != DType.F32) {
+          in = widen(first, (long) n * channels);
+          first = 0;
+        }
+        for (int c0 = 0; c0 < channels; c0 += HostScratch.BLOCK) {
+          int width = Math.min(HostScratch.BLOCK, channels - c0);
+          System.arraycopy(origin, c0, o, 0, width);
           java.util.Arrays.fill(s1, 0);
           java.util.Arrays.fill(s2, 0);
-          for (; p < end; p++) {
-            in.read(base + p * channels + c0, scratch.a, 0, width, scratch);
+          for (int i = 0; i < n; i++) {
+            in.read(first + (long) i * channels + c0, scratch.a, 0, width, scratch);
             accumulate(scratch.a, o, width, s1, s2);
           }
           for (int c = 0; c < width; c++) {
@@ -95,6 +133,33 @@ final class GroupMoments {
         }
       }
       return total;
+    }
+
+    /** Elements of the tensor as floats: Java's compiler does not vectorise what widens halves. */
+    private HostView widen(long first, long elements) {
+      DnnContext own = context.ofWorker(scratch.worker);
+      WidenKey key = new WidenKey(elements, x.dtype());
+      SlabAllocator.Block target = widened(own, channels);
+      own.run(
+          own.primitive(key, () -> widening(key)),
+          x.address() + first * x.dtype().bytes(),
+          target.address());
+      return HostView.of(target, DType.F32);
+    }
+  }
+
+  private static DnnPrimitive widening(WidenKey k) {
+    try (Attr attr = new Attr();
+        Md from = Md.dense(k.dtype, k.elements);
+        Md to = Md.dense(DType.F32, k.elements)) {
+      return new DnnPrimitive(
+          "widening " + k,
+          attr,
+          (pd, a) ->
+              dnnl_reorder_primitive_desc_create(
+                  pd, from.handle(), OneDnn.engine(), to.handle(), OneDnn.engine(), a),
+          DNNL_ARG_FROM,
+          DNNL_ARG_TO);
     }
   }
 

@@ -10,9 +10,9 @@ import java.util.TreeSet;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A linear layer's weight {@code [out, in]} as torch has it, row-major, with its bias in floats.
- * One part in a mapped file is used where it lies; several are copied into one matrix. Row slices
- * share the memory.
+ * A linear layer's weight {@code [out, in]}, with its bias in floats. As torch has it, row-major:
+ * then one part in a mapped file is used where it lies, and several are copied into one matrix. Or
+ * packed into blocks. Row slices share the memory.
  */
 final class LinearWeight extends NativeWeight {
   private final LinearWeight whole;
@@ -21,6 +21,7 @@ final class LinearWeight extends NativeWeight {
   private final long biasAddress; // [out], or 0
   private final long firstRow;
   private final TreeSet<Long> cuts;
+  private final @Nullable LinearLayout layout; // null where rows lie as torch has them
   private final @Nullable ByteBuffer mapping; // keeps a mapped file's memory alive
   private final long mappedBytes;
 
@@ -29,7 +30,9 @@ final class LinearWeight extends NativeWeight {
     super(whole.name(), Shape.of(to - from, whole.in()));
     this.whole = whole;
     this.dtype = whole.dtype;
-    this.address = whole.address + from * whole.in() * whole.dtype.bytes();
+    this.layout = whole.layout;
+    long place = layout == null ? from * whole.in() : layout.place(from);
+    this.address = whole.address + place * whole.dtype.bytes();
     this.biasAddress = whole.biasAddress == 0 ? 0 : whole.biasAddress + from * Float.BYTES;
     this.firstRow = from;
     this.cuts = whole.cuts;
@@ -39,12 +42,15 @@ final class LinearWeight extends NativeWeight {
 
   /**
    * @param dtype type to keep the weight in
+   * @param packed whether to pack it, where that is faster and slices allow it
    */
   LinearWeight(
       String name,
       List<WeightTensor> parts,
       @Nullable List<WeightTensor> biases,
       DType dtype,
+      boolean packed,
+      Workers workers,
       long... splits) {
     super(name, Shape.of(rows(name, parts), columns(parts.get(0))));
     this.whole = this;
@@ -65,7 +71,18 @@ final class LinearWeight extends NativeWeight {
     }
     WeightTensor only = parts.get(0);
     ByteBuffer data = only.data();
-    if (parts.size() == 1
+    layout = packed ? LinearLayout.choose(dtype, in(), cuts) : null;
+    if (layout != null) {
+      mapping = null;
+      mappedBytes = 0;
+      Slab slab = own(layout.whole().elements() * dtype.bytes());
+      address = slab.address();
+      long first = 0;
+      for (WeightTensor p : parts) {
+        WeightPacker.packRows(p, dtype, layout.whole(), layout.place(first), slab, workers);
+        first += p.shape().dim(0);
+      }
+    } else if (parts.size() == 1
         && only.dtype() == dtype
         && data.isDirect()
         && Address.of(data) % dtype.bytes() == 0) {
@@ -136,7 +153,13 @@ final class LinearWeight extends NativeWeight {
     return dtype;
   }
 
-  /** First row's address; rows follow each other without gaps. */
+  /** How the rows lie in memory; null where they follow each other without gaps. */
+  LinearLayout.@Nullable Slice layout() {
+    whole.checkOpen();
+    return layout == null ? null : layout.slice(out());
+  }
+
+  /** Where the rows' memory begins. */
   long address() {
     whole.checkOpen();
     return address;
@@ -167,5 +190,12 @@ final class LinearWeight extends NativeWeight {
           name() + ": rows [" + from + ", " + to + ") of a weight that may be cut at " + cuts);
     }
     return new LinearWeight(whole, firstRow + from, firstRow + to);
+  }
+
+  @Override
+  void onClose() {
+    if (layout != null && whole == this) {
+      layout.close();
+    }
   }
 }

@@ -8,14 +8,19 @@ import static org.bytedeco.dnnl.global.dnnl.dnnl_binary_add;
 import static org.bytedeco.dnnl.global.dnnl.dnnl_binary_mul;
 import static org.bytedeco.dnnl.global.dnnl.dnnl_matmul_primitive_desc_create;
 import static org.bytedeco.dnnl.global.dnnl.dnnl_primitive_desc_destroy;
+import static org.bytedeco.dnnl.global.dnnl.dnnl_primitive_desc_query_md;
+import static org.bytedeco.dnnl.global.dnnl.dnnl_query_weights_md;
 
 import io.github.distrifuser.backend.Activation;
 import io.github.distrifuser.tensor.DType;
 import io.github.distrifuser.tensor.Tensor;
+import io.github.distrifuser.weights.WeightTensor;
+import java.util.List;
 import org.bytedeco.dnnl.dnnl_memory_desc;
+import org.bytedeco.dnnl.dnnl_primitive_desc;
 import org.jspecify.annotations.Nullable;
 
-/** Linear layers, as matrix multiplications with weights as torch has them. */
+/** Linear layers, as matrix multiplications with transposed weights. */
 final class MatmulOps {
   /** Rows of a GEGLU's gate that are computed at a time, so that they stay in the caches. */
   private static final long GATE_ROWS = 256;
@@ -47,6 +52,7 @@ final class MatmulOps {
       long operandStride,
       DType dtype,
       DType weightType,
+      @Nullable BlockedLayout layout,
       boolean bias,
       Activation activation,
       Tail tail) {}
@@ -54,25 +60,76 @@ final class MatmulOps {
   /** Rows with which {@link #isFast} asks. */
   private static final long TYPICAL_ROWS = 64;
 
+  /** Rows for which a layout is chosen. */
+  private static final long MANY_ROWS = 512;
+
+  /**
+   * Copies the weight; packs it into blocks where activations have 16 bits, for else oneDNN brings
+   * two rows together in each call. Weights in 16 bits under activations in 32 are converted in
+   * each call anyhow, and lose nothing as they lie.
+   */
+  LinearWeight prepare(
+      String name,
+      List<WeightTensor> parts,
+      @Nullable List<WeightTensor> biases,
+      DType dtype,
+      long... splits) {
+    OmpThreads.use(context.threads());
+    boolean packed = dtype == context.dtype() && dtype != DType.F32;
+    return new LinearWeight(name, parts, biases, dtype, packed, context.workers(), splits);
+  }
+
+  /**
+   * The layout that oneDNN wants for a weight of the activations' type.
+   *
+   * @throws DnnPrimitive.NotFastException where it has no fast code
+   */
+  static Md layout(DType dtype, long in, long out) {
+    try (Md any = Md.any(dtype, in, out)) {
+      dnnl_primitive_desc desc = describe(dtype, MANY_ROWS, any, dtype + " in any layout", in, out);
+      try {
+        return Md.copyOf(dnnl_primitive_desc_query_md(desc, dnnl_query_weights_md, 0));
+      } finally {
+        dnnl_primitive_desc_destroy(desc);
+      }
+    }
+  }
+
   /** Whether this CPU multiplies activations with weights {@code [out, in]} of a type fast. */
   static boolean isFast(DType activations, DType weights, long in, long out) {
-    try (Attr attr = new Attr();
-        Md x = Md.dense(activations, TYPICAL_ROWS, in);
-        Md w = Md.strided(weights, new long[] {in, out}, new long[] {1, in});
-        Md bias = Md.dense(DType.F32, 1, out);
-        Md y = Md.dense(activations, TYPICAL_ROWS, out)) {
-      dnnl_primitive_desc_destroy(
-          DnnPrimitive.describe(
-              "matmul of %s [%d, %d] with %s [%d, %d]"
-                  .formatted(activations, TYPICAL_ROWS, in, weights, out, in),
-              attr,
-              (pd, a) ->
-                  dnnl_matmul_primitive_desc_create(
-                      pd, OneDnn.engine(), x.handle(), w.handle(), bias.handle(), y.handle(), a),
-              false));
+    try (Md w = Md.strided(weights, new long[] {in, out}, new long[] {1, in})) {
+      return isFast(activations, w, weights.toString(), in, out);
+    }
+  }
+
+  /**
+   * The same with weights that lie in a certain way.
+   *
+   * @param weights of {@code [in, out]}
+   * @param what they are, for messages
+   */
+  static boolean isFast(DType activations, Md weights, String what, long in, long out) {
+    try {
+      dnnl_primitive_desc_destroy(describe(activations, TYPICAL_ROWS, weights, what, in, out));
       return true;
     } catch (DnnPrimitive.NotFastException e) {
       return false;
+    }
+  }
+
+  private static dnnl_primitive_desc describe(
+      DType activations, long rows, Md weights, String what, long in, long out) {
+    try (Attr attr = new Attr();
+        Md x = Md.dense(activations, rows, in);
+        Md bias = Md.dense(DType.F32, 1, out);
+        Md y = Md.dense(activations, rows, out)) {
+      return DnnPrimitive.describe(
+          "matmul of %s [%d, %d] with %s [%d, %d]".formatted(activations, rows, in, what, out, in),
+          attr,
+          (pd, a) ->
+              dnnl_matmul_primitive_desc_create(
+                  pd, OneDnn.engine(), x.handle(), weights.handle(), bias.handle(), y.handle(), a),
+          false);
     }
   }
 
@@ -137,6 +194,7 @@ final class MatmulOps {
       Tail tail,
       @Nullable Matrix operand,
       Matrix out) {
+    LinearLayout.Slice packed = w.layout();
     Key key =
         new Key(
             x.rows(),
@@ -147,10 +205,11 @@ final class MatmulOps {
             operand == null || tail == Tail.SUM ? 0 : operand.stride(),
             x.dtype(),
             w.dtype(),
+            packed == null ? null : packed.layout(),
             w.hasBias(),
             activation,
             tail);
-    DnnPrimitive p = context.primitive(key, () -> create(key, x, out, operand));
+    DnnPrimitive p = context.primitive(key, () -> create(key, x, packed, out, operand));
     long weight = w.address();
     if (tail == Tail.ADD || tail == Tail.MULTIPLY) {
       long second = operand == null ? 0 : operand.address();
@@ -166,7 +225,8 @@ final class MatmulOps {
     }
   }
 
-  private static DnnPrimitive create(Key k, Matrix x, Matrix out, @Nullable Matrix operand) {
+  private static DnnPrimitive create(
+      Key k, Matrix x, LinearLayout.@Nullable Slice packed, Matrix out, @Nullable Matrix operand) {
     int[] arguments = new int[3 + (k.bias ? 1 : 0)];
     arguments[0] = DNNL_ARG_SRC;
     arguments[1] = DNNL_ARG_WEIGHTS;
@@ -176,7 +236,10 @@ final class MatmulOps {
     }
     try (Attr attr = new Attr();
         Md src = x.md();
-        Md weights = Md.strided(k.weightType, new long[] {k.in, k.out}, new long[] {1, k.in});
+        Md weights =
+            packed == null
+                ? Md.strided(k.weightType, new long[] {k.in, k.out}, new long[] {1, k.in})
+                : Md.copyOf(packed.md().handle());
         Md dst = out.md();
         Md bias = Md.dense(DType.F32, 1, k.out);
         Md second = operand == null ? out.md() : operand.md()) {

@@ -2,6 +2,7 @@ package io.github.distrifuser.cpu;
 
 import static org.bytedeco.dnnl.global.dnnl.dnnl_format_tag_any;
 import static org.bytedeco.dnnl.global.dnnl.dnnl_memory_desc_clone;
+import static org.bytedeco.dnnl.global.dnnl.dnnl_memory_desc_create_submemory;
 import static org.bytedeco.dnnl.global.dnnl.dnnl_memory_desc_create_with_strides;
 import static org.bytedeco.dnnl.global.dnnl.dnnl_memory_desc_create_with_tag;
 import static org.bytedeco.dnnl.global.dnnl.dnnl_memory_desc_destroy;
@@ -54,6 +55,15 @@ final class Md implements AutoCloseable {
         dnnl_memory_desc_create_with_tag(
             md, dims.length, dims, OneDnn.type(dtype), dnnl_format_tag_any),
         "describe " + dtype + Arrays.toString(dims));
+    return new Md(md);
+  }
+
+  /** The first elements along each dimension, in whole blocks, of what another describes. */
+  static Md first(Md other, long... dims) {
+    dnnl_memory_desc md = new dnnl_memory_desc();
+    OneDnn.check(
+        dnnl_memory_desc_create_submemory(md, other.handle, dims, new long[dims.length]),
+        "describe a part " + Arrays.toString(dims));
     return new Md(md);
   }
 

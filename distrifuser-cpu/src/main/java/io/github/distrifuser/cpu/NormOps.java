@@ -1,22 +1,18 @@
 package io.github.distrifuser.cpu;
 
 import static org.bytedeco.dnnl.global.dnnl.DNNL_ARG_DST;
-import static org.bytedeco.dnnl.global.dnnl.DNNL_ARG_MEAN;
 import static org.bytedeco.dnnl.global.dnnl.DNNL_ARG_SCALE;
 import static org.bytedeco.dnnl.global.dnnl.DNNL_ARG_SHIFT;
 import static org.bytedeco.dnnl.global.dnnl.DNNL_ARG_SRC;
 import static org.bytedeco.dnnl.global.dnnl.DNNL_ARG_SRC_0;
 import static org.bytedeco.dnnl.global.dnnl.DNNL_ARG_SRC_1;
-import static org.bytedeco.dnnl.global.dnnl.DNNL_ARG_VARIANCE;
 import static org.bytedeco.dnnl.global.dnnl.dnnl_binary_add;
 import static org.bytedeco.dnnl.global.dnnl.dnnl_binary_mul;
 import static org.bytedeco.dnnl.global.dnnl.dnnl_binary_primitive_desc_create;
 import static org.bytedeco.dnnl.global.dnnl.dnnl_binary_sub;
 import static org.bytedeco.dnnl.global.dnnl.dnnl_eltwise_forward_primitive_desc_create;
 import static org.bytedeco.dnnl.global.dnnl.dnnl_forward_inference;
-import static org.bytedeco.dnnl.global.dnnl.dnnl_group_normalization_forward_primitive_desc_create;
 import static org.bytedeco.dnnl.global.dnnl.dnnl_layer_normalization_forward_primitive_desc_create;
-import static org.bytedeco.dnnl.global.dnnl.dnnl_use_global_stats;
 import static org.bytedeco.dnnl.global.dnnl.dnnl_use_scale;
 import static org.bytedeco.dnnl.global.dnnl.dnnl_use_shift;
 
@@ -37,40 +33,19 @@ final class NormOps {
 
   private record ChannelsKey(long pixels, long channels, Activation activation, DType dtype) {}
 
-  private record GroupKey(
-      long pixels, long channels, int groups, float eps, Activation activation, DType dtype) {}
-
   private record LayerKey(long rows, long channels, float eps, DType dtype) {}
 
   private record EltwiseKey(long elements, Activation activation, DType dtype) {}
 
   /**
-   * Group normalisation with given moments.
+   * Group normalisation with given moments: each channel less its group's mean, times a factor,
+   * plus the shift: one pass at the speed of memory, where oneDNN's own normalisation takes groups
+   * one by one, which is slow for groups of few channels.
    *
    * @param x {@code [b, .., c]}, dense within a batch entry
    * @param moments F32 {@code [b, groups, 2]}
    */
   void groupNorm(
-      Tensor x,
-      Tensor moments,
-      NormWeight affine,
-      int groups,
-      float eps,
-      Activation activation,
-      Tensor out) {
-    if (x.dtype() == DType.F32) {
-      byChannels(x, moments, affine, groups, eps, activation, out);
-    } else {
-      byGroups(x, moments, affine, groups, eps, activation, out);
-    }
-  }
-
-  /**
-   * Each channel less its group's mean, times a factor, plus the shift: one pass at the speed of
-   * memory, where oneDNN's own normalisation takes groups one by one, which is slow for groups of
-   * few channels.
-   */
-  private void byChannels(
       Tensor x,
       Tensor moments,
       NormWeight affine,
@@ -94,44 +69,6 @@ final class NormOps {
     for (int b = 0; b < batch; b++) {
       long mean = own.address() + (long) b * channels * Float.BYTES;
       context.run(p, entry(x, b), mean, entry(out, b), mean + bytes, affine.shiftAddress());
-    }
-  }
-
-  private void byGroups(
-      Tensor x,
-      Tensor moments,
-      NormWeight affine,
-      int groups,
-      float eps,
-      Activation activation,
-      Tensor out) {
-    int batch = x.size(0);
-    long channels = x.shape().dim(-1);
-    GroupKey key =
-        new GroupKey(
-            x.shape().elements() / batch / channels, channels, groups, eps, activation, x.dtype());
-    DnnPrimitive p = context.primitive(key, () -> group(key));
-    SlabAllocator.Block own =
-        context.scratch(DnnContext.Scratch.MOMENTS, 2L * groups * Float.BYTES);
-    HostView target = HostView.of(own, DType.F32);
-    float[] m = new float[2 * groups];
-    float[] apart = new float[2 * groups]; // means, then variances
-    HostScratch scratch = new HostScratch(m.length);
-    for (int b = 0; b < batch; b++) {
-      HostView.of(moments).read(b * moments.stride(0), m, 0, m.length, scratch);
-      for (int g = 0; g < groups; g++) {
-        apart[g] = m[2 * g];
-        apart[groups + g] = m[2 * g + 1];
-      }
-      target.writeFloats(0, apart, apart.length);
-      context.run(
-          p,
-          entry(x, b),
-          affine.scaleAddress(),
-          affine.shiftAddress(),
-          entry(out, b),
-          own.address(),
-          own.address() + (long) groups * Float.BYTES);
     }
   }
 
@@ -159,32 +96,6 @@ final class NormOps {
         means[b * channels + c] = m[2 * g];
         factors[b * channels + c] = (float) (scale[c] / Math.sqrt((double) m[2 * g + 1] + eps));
       }
-    }
-  }
-
-  private static DnnPrimitive group(GroupKey k) {
-    try (Attr attr = new Attr().activation(k.activation);
-        Md md = Md.nhwc(k.dtype, 1, 1, k.pixels, k.channels)) {
-      return new DnnPrimitive(
-          "group norm " + k,
-          attr,
-          (pd, a) ->
-              dnnl_group_normalization_forward_primitive_desc_create(
-                  pd,
-                  OneDnn.engine(),
-                  dnnl_forward_inference,
-                  md.handle(),
-                  md.handle(),
-                  k.groups,
-                  k.eps,
-                  AFFINE | dnnl_use_global_stats,
-                  a),
-          DNNL_ARG_SRC,
-          DNNL_ARG_SCALE,
-          DNNL_ARG_SHIFT,
-          DNNL_ARG_DST,
-          DNNL_ARG_MEAN,
-          DNNL_ARG_VARIANCE);
     }
   }
 

@@ -63,7 +63,7 @@ public final class OneDnnBackend implements Backend {
     conv = new ConvOps(context, options.winograd());
     norm = new NormOps(context);
     host = new HostKernels(context.workers());
-    moments = new GroupMoments(context.workers());
+    moments = new GroupMoments(context);
     attention = new AttentionOps(context, host);
   }
 
@@ -151,7 +151,7 @@ public final class OneDnnBackend implements Backend {
   public PreparedWeight prepareLinear(
       String name, List<WeightTensor> parts, @Nullable List<WeightTensor> biases, long... splits) {
     Checks.state(!closed);
-    return new LinearWeight(name, parts, biases, WeightTypes.linear(dtype, parts, splits), splits);
+    return matmul.prepare(name, parts, biases, WeightTypes.linear(dtype, parts, splits), splits);
   }
 
   @Override

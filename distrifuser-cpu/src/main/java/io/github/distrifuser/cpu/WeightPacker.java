@@ -6,12 +6,16 @@ import io.github.distrifuser.weights.WeightTensor;
 import java.nio.ByteBuffer;
 import java.nio.FloatBuffer;
 import java.nio.ShortBuffer;
+import java.util.Arrays;
 
 /**
- * Copies a convolution's weight into a blocked layout. oneDNN's own reorders take a generic path
- * for halves and need minutes for a large model.
+ * Copies a weight into a blocked layout. oneDNN's own reorders take a generic path for halves and
+ * need minutes for a large model.
  */
 final class WeightPacker {
+  /** Columns that are copied row by row, so that what is written stays in the caches. */
+  private static final int TILE = 32;
+
   private WeightPacker() {}
 
   /**
@@ -22,7 +26,6 @@ final class WeightPacker {
       WeightTensor weight, DType dtype, BlockedLayout layout, Slab target, Workers workers) {
     int outs = weight.shape().size(0);
     int[] columnAt = columns(weight.shape(), layout);
-    int columns = columnAt.length;
     int block = layout.blockOf(0);
     long padded = layout.elements();
     long blockElements = padded / (layout.paddedDims().get(0) / block);
@@ -32,34 +35,74 @@ final class WeightPacker {
       block = outs;
       blockElements = padded;
     }
-    int rows = block;
+    pack(weight, dtype, layout.offsets(0), columnAt, block, blockElements, 0, target, workers);
+  }
+
+  /**
+   * Packs some rows of a linear layer's weight.
+   *
+   * @param weight {@code [out, in]}
+   * @param layout of {@code [in, out]}, of all rows; whole blocks of rows are pieces of memory
+   * @param to element at which the rows begin
+   */
+  static void packRows(
+      WeightTensor weight,
+      DType dtype,
+      BlockedLayout layout,
+      long to,
+      Slab target,
+      Workers workers) {
+    int block = layout.blockOf(1);
+    long size = layout.strides().get(1);
+    int[] columnAt = Arrays.copyOf(layout.offsets(0), weight.shape().size(1));
+    pack(weight, dtype, layout.offsets(1), columnAt, block, size, to, target, workers);
+  }
+
+  /** Packs rows in blocks, each of which is one piece of memory. */
+  private static void pack(
+      WeightTensor weight,
+      DType dtype,
+      int[] rowAt,
+      int[] columnAt,
+      int block,
+      long blockElements,
+      long to,
+      Slab target,
+      Workers workers) {
+    int outs = weight.shape().size(0);
+    int columns = columnAt.length;
     int size = Math.toIntExact(blockElements);
-    int[] rowAt = layout.offsets(0);
     boolean wide = dtype == DType.F32;
-    int tasks = (outs + rows - 1) / rows;
     workers.run(
-        tasks,
+        (outs + block - 1) / block,
         (t, scratch) -> {
-          int first = t * rows;
-          int n = Math.min(rows, outs - first);
+          int first = t * block;
+          int n = Math.min(block, outs - first);
+          int at = Math.toIntExact(to + (long) t * size);
           if (wide) {
             float[] source = floats(weight, first * (long) columns, n * columns);
             float[] packed = new float[size];
-            for (int c = 0; c < columns; c++) {
+            for (int c0 = 0; c0 < columns; c0 += TILE) {
+              int c1 = Math.min(columns, c0 + TILE);
               for (int r = 0; r < n; r++) {
-                packed[columnAt[c] + rowAt[r]] = source[r * columns + c];
+                for (int c = c0; c < c1; c++) {
+                  packed[columnAt[c] + rowAt[r]] = source[r * columns + c];
+                }
               }
             }
-            target.floats(0).put(t * size, packed);
+            target.floats(0).put(at, packed);
           } else {
             short[] source = shorts(weight, dtype, first * (long) columns, n * columns);
             short[] packed = new short[size];
-            for (int c = 0; c < columns; c++) {
+            for (int c0 = 0; c0 < columns; c0 += TILE) {
+              int c1 = Math.min(columns, c0 + TILE);
               for (int r = 0; r < n; r++) {
-                packed[columnAt[c] + rowAt[r]] = source[r * columns + c];
+                for (int c = c0; c < c1; c++) {
+                  packed[columnAt[c] + rowAt[r]] = source[r * columns + c];
+                }
               }
             }
-            target.shorts(0).put(t * size, packed);
+            target.shorts(0).put(at, packed);
           }
         });
   }
