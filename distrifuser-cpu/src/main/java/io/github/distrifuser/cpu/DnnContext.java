@@ -27,7 +27,6 @@ final class DnnContext implements AutoCloseable {
     PACKED_VALUES,
     BIAS,
     MOMENTS,
-    RESIDUAL,
     FILTERS,
     TILES,
     TILE_PRODUCTS,

@@ -17,6 +17,9 @@ final class GroupMoments {
   /** Pixels that are summed in floats. */
   private static final int FLOAT_PIXELS = 32;
 
+  /** Halves that are widened at a time; as floats they stay in the second-level cache. */
+  private static final int WIDENED = 64 << 10;
+
   private static final int MAX_PIECES = 32;
 
   private final DnnContext context;
@@ -83,8 +86,12 @@ final class GroupMoments {
   }
 
   private static SlabAllocator.Block widened(DnnContext own, int channels) {
-    long elements = (long) FLOAT_PIXELS * channels;
+    long elements = (long) widenedPixels(channels) * channels;
     return own.scratch(DnnContext.Scratch.WIDENED, elements * Float.BYTES);
+  }
+
+  private static int widenedPixels(int channels) {
+    return Math.max(1, WIDENED / channels / FLOAT_PIXELS) * FLOAT_PIXELS;
   }
 
   /** Sums of one range of pixels. */
@@ -106,24 +113,34 @@ final class GroupMoments {
     /** For each channel the sum of distances from the origin, then that of their squares. */
     double[] sum(long from, long to) {
       double[] total = new double[2 * channels];
+      HostView in = HostView.of(x);
+      long base = entry * x.stride(0);
+      if (x.dtype() == DType.F32) {
+        add(in, base + from * channels, to - from, total);
+        return total;
+      }
+      int step = widenedPixels(channels);
+      for (long p = from; p < to; p += step) {
+        long n = Math.min(step, to - p);
+        add(widen(base + p * channels, n * channels), 0, n, total);
+      }
+      return total;
+    }
+
+    /** Adds the sums of some pixels, which are floats. */
+    private void add(HostView in, long first, long pixels, double[] total) {
       float[] s1 = new float[Math.min(channels, HostScratch.BLOCK)];
       float[] s2 = new float[s1.length];
       float[] o = new float[s1.length];
-      for (long p = from; p < to; p += FLOAT_PIXELS) {
-        int n = (int) Math.min(to - p, FLOAT_PIXELS);
-        long first = entry * x.stride(0) + p * channels;
-        HostView in = HostView.of(x);
-        if (x.dtype() != DType.F32) {
-          in = widen(first, (long) n * channels);
-          first = 0;
-        }
-        for (int c0 = 0; c0 < channels; c0 += HostScratch.BLOCK) {
-          int width = Math.min(HostScratch.BLOCK, channels - c0);
-          System.arraycopy(origin, c0, o, 0, width);
+      for (int c0 = 0; c0 < channels; c0 += HostScratch.BLOCK) {
+        int width = Math.min(HostScratch.BLOCK, channels - c0);
+        System.arraycopy(origin, c0, o, 0, width);
+        for (long p = 0; p < pixels; ) {
+          long end = Math.min(pixels, p + FLOAT_PIXELS);
           java.util.Arrays.fill(s1, 0);
           java.util.Arrays.fill(s2, 0);
-          for (int i = 0; i < n; i++) {
-            in.read(first + (long) i * channels + c0, scratch.a, 0, width, scratch);
+          for (; p < end; p++) {
+            in.read(first + p * channels + c0, scratch.a, 0, width, scratch);
             accumulate(scratch.a, o, width, s1, s2);
           }
           for (int c = 0; c < width; c++) {
@@ -132,7 +149,6 @@ final class GroupMoments {
           }
         }
       }
-      return total;
     }
 
     /** Elements of the tensor as floats: Java's compiler does not vectorise what widens halves. */

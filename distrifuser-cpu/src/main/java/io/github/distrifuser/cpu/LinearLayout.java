@@ -26,7 +26,8 @@ final class LinearLayout implements AutoCloseable {
   /**
    * @param dtype type of activations and weight
    * @param cuts rows at which slices may begin and end, 0 and the number of rows among them
-   * @return null where a slice would not be one piece of memory, or would not be fast so
+   * @return null where nothing is to be packed, a slice would not be one piece of memory, or would
+   *     not be fast so
    */
   static @Nullable LinearLayout choose(DType dtype, long in, SortedSet<Long> cuts) {
     long out = cuts.last();
@@ -44,7 +45,8 @@ final class LinearLayout implements AutoCloseable {
     try {
       int block = whole.blockOf(1);
       served =
-          whole.strides().get(1) == whole.paddedDims().get(0) * block
+          !whole.innerBlocks().isEmpty()
+              && whole.strides().get(1) == whole.paddedDims().get(0) * block
               && cuts.stream().allMatch(c -> c == out || c % block == 0);
       for (long from : cuts) {
         for (long to : cuts.tailSet(from + 1)) {

@@ -17,7 +17,7 @@ import org.jspecify.annotations.Nullable;
 final class LinearWeight extends NativeWeight {
   private final LinearWeight whole;
   private final DType dtype;
-  private final long address; // [out, in]
+  private final long address; // [out, in], or what layout says
   private final long biasAddress; // [out], or 0
   private final long firstRow;
   private final TreeSet<Long> cuts;
@@ -69,6 +69,9 @@ final class LinearWeight extends NativeWeight {
       }
       cuts.add(s);
     }
+    if (biases != null) {
+      checkBiases(name, parts, biases);
+    }
     WeightTensor only = parts.get(0);
     ByteBuffer data = only.data();
     layout = packed ? LinearLayout.choose(dtype, in(), cuts) : null;
@@ -103,18 +106,24 @@ final class LinearWeight extends NativeWeight {
     if (biases == null) {
       biasAddress = 0;
     } else {
-      if (biases.size() != parts.size()) {
-        throw new IllegalArgumentException(
-            name + ": " + parts.size() + " weights, " + biases.size() + " biases");
-      }
       Slab slab = own(row * Float.BYTES);
       biasAddress = slab.address();
       long at = 0;
-      for (int i = 0; i < biases.size(); i++) {
-        checkShape(biases.get(i), Shape.of(parts.get(i).shape().dim(0)));
-        putFloats(slab, at, biases.get(i));
-        at += biases.get(i).shape().elements();
+      for (WeightTensor bias : biases) {
+        putFloats(slab, at, bias);
+        at += bias.shape().elements();
       }
+    }
+  }
+
+  private static void checkBiases(
+      String name, List<WeightTensor> parts, List<WeightTensor> biases) {
+    if (biases.size() != parts.size()) {
+      throw new IllegalArgumentException(
+          name + ": " + parts.size() + " weights, " + biases.size() + " biases");
+    }
+    for (int i = 0; i < biases.size(); i++) {
+      checkShape(biases.get(i), Shape.of(parts.get(i).shape().dim(0)));
     }
   }
 

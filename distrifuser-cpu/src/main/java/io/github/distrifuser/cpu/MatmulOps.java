@@ -64,9 +64,11 @@ final class MatmulOps {
   private static final long MANY_ROWS = 512;
 
   /**
-   * Copies the weight; packs it into blocks where activations have 16 bits, for else oneDNN brings
-   * two rows together in each call. Weights in 16 bits under activations in 32 are converted in
-   * each call anyhow, and lose nothing as they lie.
+   * Packs a weight into blocks where it and activations have 16 bits, for else oneDNN brings pairs
+   * of its elements together in each call. Under activations in float32 packing gains little, loses
+   * for some shapes (docs/PERFORMANCE.md), and would copy what a mapped file holds.
+   *
+   * @param dtype type to keep the weight in
    */
   LinearWeight prepare(
       String name,

@@ -44,10 +44,10 @@ final class WinogradConv {
   /** Elements that a vector should at least have for its loops to be fast. */
   private static final int VECTOR = 512;
 
-  /** With fewer, transforming takes longer than the products that are saved (measured, AVX2). */
+  /** With fewer, transforming takes longer than what is saved (docs/PERFORMANCE.md). */
   private static final int FEWEST_CHANNELS = 64;
 
-  /** With fewer output pixels in all, so do products of few tiles (measured, AVX2). */
+  /** With fewer output pixels in all, so do products of few tiles (docs/PERFORMANCE.md). */
   private static final int FEWEST_PIXELS = 1024;
 
   /** The same where filters are transformed in each call. */
