@@ -47,17 +47,20 @@ final class WinogradConv {
   /** With fewer, transforming takes longer than what is saved (docs/PERFORMANCE.md). */
   private static final int FEWEST_CHANNELS = 64;
 
-  /** With fewer output pixels in all, so do products of few tiles (docs/PERFORMANCE.md). */
-  private static final int FEWEST_PIXELS = 1024;
+  /** From so many on few pixels are enough where filters are kept. */
+  private static final int MANY_CHANNELS = 128;
 
-  /** The same where filters are transformed in each call. */
-  private static final int FEWEST_PIXELS_UNKEPT = 2048;
+  /** With fewer output pixels in all, products of few tiles take longer than what is saved. */
+  private static final int FEWEST_PIXELS = 512;
+
+  /** The same with fewer channels, and where filters are transformed in each call. */
+  private static final int FEWEST_PIXELS_ELSE = 2048;
 
   /** Largest transformed filters that are kept, in bytes: those of 960 to 320 channels are. */
   private static final long LARGEST_KEPT = 48L << 20;
 
   /** Bytes of transformed filters that are kept for a rank. */
-  private static final long KEPT_BYTES = 192L << 20;
+  private static final long KEPT_BYTES = 240L << 20;
 
   private final DnnContext context;
   private final AtomicLong budget = new AtomicLong(KEPT_BYTES);
@@ -78,11 +81,15 @@ final class WinogradConv {
         && geometry.stride() == 1
         && s.dim(0) >= FEWEST_CHANNELS
         && s.dim(1) >= FEWEST_CHANNELS
-        && out.shape().dim(0) * out.shape().dim(1) * out.shape().dim(2)
-            >= (keepable(s) ? FEWEST_PIXELS : FEWEST_PIXELS_UNKEPT)
+        && out.shape().dim(0) * out.shape().dim(1) * out.shape().dim(2) >= fewestPixels(s)
         && x.isDenseFrom(1)
         && out.isDenseFrom(1)
         && (residual == null || residual.isDenseFrom(1));
+  }
+
+  private static int fewestPixels(Shape weight) {
+    boolean many = Math.min(weight.dim(0), weight.dim(1)) >= MANY_CHANNELS;
+    return many && keepable(weight) ? FEWEST_PIXELS : FEWEST_PIXELS_ELSE;
   }
 
   private static boolean keepable(Shape weight) {

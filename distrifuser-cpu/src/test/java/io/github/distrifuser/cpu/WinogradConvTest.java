@@ -98,7 +98,9 @@ class WinogradConvTest {
   void servesLargePicturesUnlessOff() {
     assertEquals(0, tilings(Winograd.OFF, 48, 64), "off");
     assertEquals(1, tilings(Winograd.AUTO, 48, 64), "large");
-    assertEquals(0, tilings(Winograd.AUTO, 8, 64), "few pixels");
+    assertEquals(1, tilings(Winograd.AUTO, 24, 128), "many channels");
+    assertEquals(0, tilings(Winograd.AUTO, 24, 64), "few pixels");
+    assertEquals(0, tilings(Winograd.AUTO, 16, 128), "few pixels of many channels");
     assertEquals(0, tilings(Winograd.AUTO, 48, 4), "few channels");
   }
 
