@@ -8,9 +8,6 @@ import static org.bytedeco.dnnl.global.dnnl.dnnl_binary_add;
 import static org.bytedeco.dnnl.global.dnnl.dnnl_convolution_direct;
 import static org.bytedeco.dnnl.global.dnnl.dnnl_convolution_forward_primitive_desc_create;
 import static org.bytedeco.dnnl.global.dnnl.dnnl_forward_inference;
-import static org.bytedeco.dnnl.global.dnnl.dnnl_primitive_desc_destroy;
-import static org.bytedeco.dnnl.global.dnnl.dnnl_primitive_desc_query_md;
-import static org.bytedeco.dnnl.global.dnnl.dnnl_query_weights_md;
 
 import io.github.distrifuser.backend.Conv2dGeometry;
 import io.github.distrifuser.backend.Winograd;
@@ -32,7 +29,7 @@ final class ConvOps {
   private final @Nullable WinogradConv winograd;
 
   /** The layout that each primitive reads its weight in. */
-  private final Map<Key, Layout> layouts = new HashMap<>();
+  private final Map<Key, WeightLayout> layouts = new HashMap<>();
 
   /**
    * @param winograd whether {@link WinogradConv} serves where it is faster
@@ -70,8 +67,6 @@ final class ConvOps {
     }
   }
 
-  private record Layout(BlockedLayout layout, Md md) {}
-
   /** Chooses a layout for all shapes of feature maps and packs the weight into it. */
   ConvWeight prepare(String name, WeightTensor weight, @Nullable WeightTensor bias, DType dtype) {
     Shape s = weight.shape();
@@ -105,17 +100,12 @@ final class ConvOps {
       boolean slowToo) {
     try (Attr attr = new Attr();
         Md any = Md.any(type, s.toArray())) {
-      dnnl_primitive_desc desc =
+      return WeightLayout.wanted(
           DnnPrimitive.describe(
               "convolution of " + dtype + Shape.of(batch, height, width) + " with " + type + s,
               attr,
               (pd, a) -> create(pd, a, batch, height, width, s, g, dtype, any),
-              slowToo);
-      try {
-        return Md.copyOf(dnnl_primitive_desc_query_md(desc, dnnl_query_weights_md, 0));
-      } finally {
-        dnnl_primitive_desc_destroy(desc);
-      }
+              slowToo));
     }
   }
 
@@ -202,8 +192,9 @@ final class ConvOps {
             w.packing().layout(),
             kind);
     DnnPrimitive p = context.primitive(key, () -> create(key, w));
-    Layout other = layouts.get(key);
-    ConvWeight.Packing packing = other == null ? w.packing() : w.packing(other.layout, other.md);
+    WeightLayout other = layouts.get(key);
+    ConvWeight.Packing packing =
+        other == null ? w.packing() : w.packing(other.layout(), other.md());
     if (kind == Residual.ADD && residual != null) {
       context.run(p, x.address(), packing.address(), bias, out.address(), residual.address());
     } else {
@@ -224,13 +215,13 @@ final class ConvOps {
       return own;
     }
     own.close();
-    layouts.put(k, new Layout(BlockedLayout.of(md.handle(), k.weight.rank()), md));
+    layouts.put(k, WeightLayout.of(md, k.weight.rank()));
     return create(k, md);
   }
 
   /** Frees the descriptions of further layouts. */
   void close() {
-    layouts.values().forEach(l -> l.md.close());
+    layouts.values().forEach(l -> l.md().close());
     layouts.clear();
   }
 

@@ -13,14 +13,11 @@ import org.jspecify.annotations.Nullable;
  */
 final class LinearLayout implements AutoCloseable {
   private final BlockedLayout whole;
-  private final Map<Long, Slice> slices; // by their number of rows
+  private final Map<Long, WeightLayout> slices = new HashMap<>(); // by their number of rows
 
-  /** Some rows' layout, with oneDNN's description of it. */
-  record Slice(BlockedLayout layout, Md md) {}
-
-  private LinearLayout(BlockedLayout whole, Map<Long, Slice> slices) {
-    this.whole = whole;
-    this.slices = slices;
+  private LinearLayout(long rows, WeightLayout all) {
+    whole = all.layout();
+    slices.put(rows, all);
   }
 
   /**
@@ -37,10 +34,8 @@ final class LinearLayout implements AutoCloseable {
     } catch (DnnPrimitive.NotFastException e) {
       return null;
     }
-    BlockedLayout whole = BlockedLayout.of(md.handle(), 2);
-    Map<Long, Slice> slices = new HashMap<>();
-    slices.put(out, new Slice(whole, md));
-    LinearLayout all = new LinearLayout(whole, slices);
+    LinearLayout all = new LinearLayout(out, WeightLayout.of(md, 2));
+    BlockedLayout whole = all.whole;
     boolean served = false;
     try {
       int block = whole.blockOf(1);
@@ -70,7 +65,7 @@ final class LinearLayout implements AutoCloseable {
       return false;
     }
     Md md = Md.first(all, in, rows);
-    slices.put(rows, new Slice(BlockedLayout.of(md.handle(), 2), md));
+    slices.put(rows, WeightLayout.of(md, 2));
     return MatmulOps.isFast(dtype, md, whole.toString(), in, rows);
   }
 
@@ -85,8 +80,8 @@ final class LinearLayout implements AutoCloseable {
   }
 
   /** Of so many rows between two cuts. */
-  Slice slice(long rows) {
-    Slice s = slices.get(rows);
+  WeightLayout slice(long rows) {
+    WeightLayout s = slices.get(rows);
     if (s == null) {
       throw new IllegalArgumentException("no slice of " + rows + " rows in " + slices.keySet());
     }
@@ -95,6 +90,6 @@ final class LinearLayout implements AutoCloseable {
 
   @Override
   public void close() {
-    slices.values().forEach(s -> s.md.close());
+    slices.values().forEach(s -> s.md().close());
   }
 }

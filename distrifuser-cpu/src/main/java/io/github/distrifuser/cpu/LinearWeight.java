@@ -163,7 +163,7 @@ final class LinearWeight extends NativeWeight {
   }
 
   /** How the rows lie in memory; null where they follow each other without gaps. */
-  LinearLayout.@Nullable Slice layout() {
+  @Nullable WeightLayout layout() {
     whole.checkOpen();
     return layout == null ? null : layout.slice(out());
   }

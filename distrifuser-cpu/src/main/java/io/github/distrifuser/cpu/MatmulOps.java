@@ -8,8 +8,6 @@ import static org.bytedeco.dnnl.global.dnnl.dnnl_binary_add;
 import static org.bytedeco.dnnl.global.dnnl.dnnl_binary_mul;
 import static org.bytedeco.dnnl.global.dnnl.dnnl_matmul_primitive_desc_create;
 import static org.bytedeco.dnnl.global.dnnl.dnnl_primitive_desc_destroy;
-import static org.bytedeco.dnnl.global.dnnl.dnnl_primitive_desc_query_md;
-import static org.bytedeco.dnnl.global.dnnl.dnnl_query_weights_md;
 
 import io.github.distrifuser.backend.Activation;
 import io.github.distrifuser.tensor.DType;
@@ -88,12 +86,8 @@ final class MatmulOps {
    */
   static Md layout(DType dtype, long in, long out) {
     try (Md any = Md.any(dtype, in, out)) {
-      dnnl_primitive_desc desc = describe(dtype, MANY_ROWS, any, dtype + " in any layout", in, out);
-      try {
-        return Md.copyOf(dnnl_primitive_desc_query_md(desc, dnnl_query_weights_md, 0));
-      } finally {
-        dnnl_primitive_desc_destroy(desc);
-      }
+      return WeightLayout.wanted(
+          describe(dtype, MANY_ROWS, any, dtype + " in any layout", in, out));
     }
   }
 
@@ -196,7 +190,7 @@ final class MatmulOps {
       Tail tail,
       @Nullable Matrix operand,
       Matrix out) {
-    LinearLayout.Slice packed = w.layout();
+    WeightLayout packed = w.layout();
     Key key =
         new Key(
             x.rows(),
@@ -228,7 +222,7 @@ final class MatmulOps {
   }
 
   private static DnnPrimitive create(
-      Key k, Matrix x, LinearLayout.@Nullable Slice packed, Matrix out, @Nullable Matrix operand) {
+      Key k, Matrix x, @Nullable WeightLayout packed, Matrix out, @Nullable Matrix operand) {
     int[] arguments = new int[3 + (k.bias ? 1 : 0)];
     arguments[0] = DNNL_ARG_SRC;
     arguments[1] = DNNL_ARG_WEIGHTS;

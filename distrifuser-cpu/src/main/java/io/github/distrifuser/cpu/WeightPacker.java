@@ -82,29 +82,42 @@ final class WeightPacker {
           if (wide) {
             float[] source = floats(weight, first * (long) columns, n * columns);
             float[] packed = new float[size];
-            for (int c0 = 0; c0 < columns; c0 += TILE) {
-              int c1 = Math.min(columns, c0 + TILE);
-              for (int r = 0; r < n; r++) {
-                for (int c = c0; c < c1; c++) {
-                  packed[columnAt[c] + rowAt[r]] = source[r * columns + c];
-                }
-              }
+            for (int c = 0; c < columns; c += TILE) {
+              scatter(source, n, c, rowAt, columnAt, packed);
             }
             target.floats(0).put(at, packed);
           } else {
             short[] source = shorts(weight, dtype, first * (long) columns, n * columns);
             short[] packed = new short[size];
-            for (int c0 = 0; c0 < columns; c0 += TILE) {
-              int c1 = Math.min(columns, c0 + TILE);
-              for (int r = 0; r < n; r++) {
-                for (int c = c0; c < c1; c++) {
-                  packed[columnAt[c] + rowAt[r]] = source[r * columns + c];
-                }
-              }
+            for (int c = 0; c < columns; c += TILE) {
+              scatter(source, n, c, rowAt, columnAt, packed);
             }
             target.shorts(0).put(at, packed);
           }
         });
+  }
+
+  /** Puts a tile of columns, from one on, of dense rows into their places. */
+  private static void scatter(
+      float[] source, int rows, int from, int[] rowAt, int[] columnAt, float[] packed) {
+    int columns = columnAt.length;
+    int to = Math.min(columns, from + TILE);
+    for (int r = 0; r < rows; r++) {
+      for (int c = from; c < to; c++) {
+        packed[columnAt[c] + rowAt[r]] = source[r * columns + c];
+      }
+    }
+  }
+
+  private static void scatter(
+      short[] source, int rows, int from, int[] rowAt, int[] columnAt, short[] packed) {
+    int columns = columnAt.length;
+    int to = Math.min(columns, from + TILE);
+    for (int r = 0; r < rows; r++) {
+      for (int c = from; c < to; c++) {
+        packed[columnAt[c] + rowAt[r]] = source[r * columns + c];
+      }
+    }
   }
 
   /** What each of the {@code in * kh * kw} elements of an output channel adds to its place. */
